@@ -1,0 +1,92 @@
+"""The HTTP service. Built by ``create_app``: importing this module reads no model and opens nothing."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+
+from api import letters, problems, schemas
+from triage import routing
+
+if TYPE_CHECKING:
+    from fastapi.responses import HTMLResponse
+
+    from api.settings import Settings
+    from triage.desk import Desk
+    from triage.taxonomy import Taxonomy
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(desk: Desk, settings: Settings) -> FastAPI:
+    """The service of one desk. The page under /docs is served from files of this package: offices have no internet."""
+    app = FastAPI(
+        title="来信分办 letter-triage",
+        version=version("letter-triage"),
+        docs_url=None,
+        redoc_url=None,
+        description="信访来信:说什么事、归谁办、有多大把握、凭什么。",
+    )
+    app.state.desk, app.state.settings = desk, settings
+    problems.install(app)
+    app.include_router(letters.router)
+    _add_lists(app, desk.taxonomy)
+    _add_probes(app)
+    _add_page(app)
+    return app
+
+
+def _add_lists(app: FastAPI, taxonomy: Taxonomy) -> None:
+    @app.get("/v1/categories", summary="类别")
+    async def categories() -> list[schemas.CategoryListed]:
+        return [
+            schemas.CategoryListed(
+                code=category.code,
+                name=category.name,
+                domain=taxonomy.domain_of(category.code).name,
+                covers=category.covers,
+                lead=_label(taxonomy, category.lead),
+                co_handlers=[_label(taxonomy, code) for code in category.co_handlers],
+            )
+            for category in taxonomy.categories.values()
+        ]
+
+    @app.get("/v1/departments", summary="承办单位")
+    async def departments() -> list[schemas.DepartmentListed]:
+        return [schemas.DepartmentListed(code=unit.code, name=unit.name, aliases=list(unit.aliases)) for unit in taxonomy.departments.values() if unit.route]
+
+
+def _label(taxonomy: Taxonomy, code: str) -> schemas.LabelOut:
+    label = routing.labels([code], taxonomy)[0]
+    return schemas.LabelOut(code=label.code, name=label.name)
+
+
+def _add_probes(app: FastAPI) -> None:
+    @app.get("/healthz", summary="进程存活")
+    async def healthz() -> schemas.Health:
+        return schemas.Health(status="ok")
+
+    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型:来信仍可提交,一律转人工"}})
+    async def readyz(request: Request, response: Response) -> schemas.Health:
+        model = request.app.state.desk.version
+        response.status_code = 200 if model else 503
+        return schemas.Health(status="ready", detail=model) if model else schemas.Health(status="no-model", detail="run triage init")
+
+
+def _add_page(app: FastAPI) -> None:
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url="/static/swagger-ui-bundle.js",
+            swagger_css_url="/static/swagger-ui.css",
+            swagger_favicon_url="/static/favicon.svg",
+        )

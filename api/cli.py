@@ -1,0 +1,166 @@
+"""``triage``: the desk on the command line. Heavy rooms are entered only when a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triage.errors import InputError, TriageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from triage.desk import Desk
+    from triage.letter import Decision
+    from triage.tokens import Segmenter
+
+app = typer.Typer(
+    name="triage",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="信访来信分办:说什么事、归谁办、有多大把握、凭什么。\n\nWhat a complaint letter is about, who must answer, how sure that is, and why.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="按 JSON 输出(管道中默认) / print JSON, as in a pipe")]
+
+
+@app.command()
+def classify(
+    letter: Annotated[str, typer.Argument(help="来信文字、文件路径,或 - 表示标准输入 / the text, a file, or - for standard input", metavar="TEXT|FILE|-")],
+    title: Annotated[str, typer.Option(help="来信标题 / the letter's title, if it stands apart")] = "",
+    why: Annotated[bool, typer.Option("--why", help="在原文中标出依据 / show in the text which words decided")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """一封来信,一份分办意见 / one letter in, one decision out."""
+    from triage.letter import Letter
+
+    text = read_letter(letter)
+    decision = _desk().decide([Letter(text, title=title)])[0]
+    if as_json or not sys.stdout.isatty():
+        _print_json(decision)
+    else:
+        from api import terminal
+
+        terminal.show(decision, f"{title}\n{text}" if title else text, why=why)
+
+
+@app.command()
+def init(again: Annotated[bool, typer.Option("--again", help="重新训练初始模型 / train the starter model again")] = False, as_json: AsJson = False) -> None:
+    """准备好 TRIAGE_HOME:训练初始模型 / make the office ready: train the starter model."""
+    import orjson
+
+    from training import train
+    from triage.taxonomy import load
+
+    home = _home()
+    taxonomy, segmenter = load(home), _segmenter(home)
+    with _progress() as told:
+        version = train.train_starter(home, taxonomy, segmenter, told=told) if again else train.ensure_model(home, taxonomy, segmenter, told)
+    print(orjson.dumps({"home": str(home.resolve()), "model": version}).decode() if as_json else f"{home.resolve()}: {version}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址 / address; TRIAGE_HOST")] = "",
+    port: Annotated[int, typer.Option(help="端口 / port; TRIAGE_PORT", min=0, max=65535)] = -1,
+) -> None:
+    """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
+    import uvicorn
+
+    from api.app import create_app
+    from api.settings import settings
+
+    known = settings()
+    service = create_app(_desk(), known)
+    uvicorn.run(service, host=host or known.host, port=known.port if port < 0 else port, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+
+
+def read_letter(letter: str) -> str:
+    """The text that TEXT, FILE or ``-`` stands for. Raises InputError when a named file cannot be read.
+
+    >>> read_letter("拖欠工资")
+    '拖欠工资'
+    """
+    if letter == "-":
+        return _decoded("standard input", sys.stdin.buffer.read())
+    path = Path(letter)
+    if _is_file(path):
+        return _decoded(letter, path.read_bytes())
+    if path.suffix.lower() in {".txt", ".md", ".html", ".csv", ".json"} and "\n" not in letter and len(letter) < 256:
+        raise InputError("FILE: no such file. Give the path of a text file, the text itself, or - for standard input. Check the path.")
+    return letter
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a whole letter is too long for a path, or holds NUL
+        return False
+
+
+def _decoded(where: str, raw: bytes) -> str:
+    """BOM, then strict UTF-8, then strict GB18030: the other way round a third of UTF-8 letters would pass as GB18030."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16", "replace")
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError as error:
+            place = error.start
+    raise InputError(f"{where}: byte {place} is neither UTF-8 nor GB18030. Save the letter in one of the two. Or paste its text.")
+
+
+def _home() -> Path:
+    from api.settings import settings
+
+    return settings().home
+
+
+def _desk() -> Desk:
+    from training.train import ensure_model
+    from triage.desk import open_desk
+    from triage.taxonomy import load
+
+    home = _home()
+    taxonomy, segmenter = load(home), _segmenter(home)
+    with _progress() as told:
+        ensure_model(home, taxonomy, segmenter, told)
+    return open_desk(home, taxonomy, segmenter)
+
+
+def _segmenter(home: Path) -> Segmenter:
+    from triage.taxonomy import path_of
+    from triage.tokens import DICTIONARY, Segmenter
+
+    return Segmenter(path_of(DICTIONARY, home))
+
+
+def _progress() -> AbstractContextManager[Callable[[str, float], None]]:
+    from api import terminal
+
+    return terminal.progress("训练初始模型 / training the starter model")
+
+
+def _print_json(decision: Decision) -> None:
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(decision.as_dict()) + b"\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """The command ``triage``: prints an error that a user can mend in one line, and exits with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a C locale must not stop a Chinese answer
+    sys.argv = [os.fsencode(word).decode("utf-8", "surrogateescape") for word in sys.argv]
+    try:
+        app()
+    except TriageError as error:
+        print(f"triage: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)

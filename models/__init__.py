@@ -1,0 +1,1 @@
+"""Tokens in, scores out. Knows label names and numbers, and nothing of letters, segmenters or departments."""

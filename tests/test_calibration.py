@@ -1,0 +1,57 @@
+"""Margins to probabilities that mean what they say."""
+
+import numpy as np
+import pytest
+
+from models import calibration
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    """Margins whose softmax at scale 2 is exactly right: labels are drawn from it."""
+    chance = np.random.default_rng(4)
+    margins = chance.normal(size=(20_000, 4)).astype(np.float32)
+    probabilities = calibration.softmax(margins, 2.0)
+    labels = np.array([chance.choice(4, p=row / row.sum()) for row in probabilities.astype(float)])
+    return margins, labels
+
+
+def test_the_scale_behind_the_labels_is_found_again(held_out):
+    assert calibration.learn_scale(*held_out) == pytest.approx(2.0, rel=0.05)
+
+
+def test_right_probabilities_have_no_calibration_error(held_out):
+    margins, labels = held_out
+    assert calibration.expected_calibration_error(calibration.softmax(margins, 2.0), labels) < 0.01
+    assert calibration.expected_calibration_error(calibration.softmax(margins, 9.0), labels) > 0.1
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
+def test_candidates_hold_the_right_label_as_often_as_promised(held_out, coverage):
+    margins, labels = held_out
+    probabilities = calibration.softmax(margins, 2.0)
+    floor = calibration.candidate_floor(probabilities[:10_000], labels[:10_000], coverage)
+    held = probabilities[np.arange(10_000, 20_000), labels[10_000:]] >= floor
+    assert held.mean() == pytest.approx(coverage, abs=0.015)
+
+
+def test_a_few_letters_promise_nothing():
+    probabilities = np.array([[0.9, 0.1]] * 3)
+    labels = np.zeros(3, int)
+    assert calibration.candidate_floor(probabilities, labels, 0.95) == 0.0
+    assert calibration.send_thresholds(probabilities, labels, 0.95).tolist() == [2.0, 2.0]
+
+
+def test_letters_above_the_threshold_hold_the_precision(held_out):
+    margins, labels = held_out
+    probabilities = calibration.softmax(margins, 2.0)
+    thresholds = calibration.send_thresholds(probabilities[:10_000], labels[:10_000], 0.9)
+    chosen, first = probabilities[10_000:].argmax(axis=1), probabilities[10_000:].max(axis=1)
+    sent = first >= thresholds[chosen]
+    assert sent.sum() > 500
+    assert (chosen == labels[10_000:])[sent].mean() > 0.88
+
+
+def test_a_label_that_never_holds_the_precision_is_never_sent_alone():
+    probabilities = np.array([[0.6, 0.4]] * 40)
+    assert calibration.send_thresholds(probabilities, np.array([0, 1] * 20), 0.95)[0] == 2.0

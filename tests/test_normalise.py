@@ -1,0 +1,166 @@
+"""Text in, text out: what changes, and the look-alikes that must not."""
+
+import time
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from triage import normalise as rules
+from triage.normalise import normalise
+
+CHANGES = [
+    ("lone surrogate", "拆\ud800迁", "拆迁"),
+    ("NUL and controls", "征\x00地\x07补\x9f偿", "征地补偿"),
+    ("zero width", "拆\u200b迁\u200d办\ufeff", "拆迁办"),
+    ("soft hyphen, variation selector, tag characters", "低\u00ad保\ufe0f户\U000e0041", "低保户"),
+    ("bidi override", "\u202e举报\u202c", "举报"),
+    ("full width", "ＡＢＣ１２３，（甲）", "ABC123,(甲)"),
+    ("ideographic blank", "尊敬的领导：　您好", "尊敬的领导: 您好"),
+    ("compatibility radical", "⼀⼆", "一二"),
+    ("circled number, square unit", "①占地３０㎡", "1占地30m2"),
+    ("zalgo", "求" + "\u0336\u0301" * 250 + "助", "求助"),
+    ("mojibake", "鎷嗚縼琛ュ伩", "拆迁补偿"),
+    ("Excel's escape", "第一行_x000D_第二行", "第一行 第二行"),
+    ("entities", "&lt;征地&gt;&nbsp;&amp;&#34;补偿&#34;", '<征地> &"补偿"'),
+    ("entities wrapped twice", "&amp;amp;lt;甲", "<甲"),
+    ("tags", "<div class='a'>一<br/>二</div><b>三</b>", "一\n二\n三"),
+    ("script", "停水<script>alert('x')</script>三天", "停水三天"),
+    ("comment", "停水<!-- 注 -->三天", "停水三天"),
+    ("traditional", "聯席會議討論土地徵收補償", "联席会议讨论土地征收补偿"),
+    ("pinyin note", "聯(lián)席會議", "联席会议"),
+    ("pinyin note, full-width brackets, two syllables", "联席（lián xí）会议", "联席会议"),
+    ("pinyin note with tone number", "拆(chai1)迁(qian1)", "拆迁"),
+    ("address", "详见https://example.com/a?b=1谢谢", "详见 谢谢"),
+    ("address without scheme", "见www.example.com 谢谢", "见 谢谢"),
+    ("base64", "附件" + "QUJDRA" * 200 + "完", "附件 完"),
+    ("blanks and tabs", " 甲 \t\u3000 乙 \r\n\r\n\r\n 丙 ", "甲 乙\n丙"),
+    ("repeated punctuation", "还我工资！！！！。。。。", "还我工资!。"),
+    ("spaced out", "要求 拆 迁 办 赔偿", "要求 拆迁办 赔偿"),
+    ("identity number in full width", "身份证１１０１０１１９９００１０１０００Ｘ", "身份证*"),
+    ("masked number", "身份证号码*****************", "身份证号码*"),
+]
+STAYS = [
+    "GB/T 50378",
+    "(2020)12号",
+    "〔2018〕33号",
+    "3(1)班",
+    "八(3)班",
+    "123456.50元",
+    "2019年11月17日00:50",
+    "2019-11-17",
+    "3<5, 7>2",
+    "《信访工作条例》",
+    "<<条例>>",
+    "重庆(chongqing)路",
+    "A区B栋",
+    "12345热线",
+    "C&A专柜",
+    "乾坤路",
+    "甲 乙",
+    "1:2比例",
+]
+
+
+@pytest.mark.parametrize(("written", "read"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES])
+def test_noise_is_removed(written, read):
+    assert normalise(written) == read
+
+
+@pytest.mark.parametrize("text", STAYS)
+def test_look_alikes_stay(text):
+    assert normalise(text) == text
+
+
+def test_a_full_width_comma_becomes_an_ascii_comma():
+    assert normalise("停水，停电") == "停水,停电"
+
+
+def test_every_rule_leaves_plain_text_alone():
+    plain = "村里修路占了我家的地,三年没有补偿。"
+    assert [rule(plain) for rule in rules.RULES] == [plain] * len(rules.RULES)
+
+
+FRAGMENTS = [
+    "&amp;",
+    "&lt;",
+    "&#8203;",
+    "&#38;",
+    "<b>",
+    "</b>",
+    "<",
+    ">",
+    "(lián)",
+    "(",
+    ")",
+    "聯",
+    "＜",
+    "１３８",
+    "0000",
+    " ",
+    "　",
+    "_x000D_",
+    "!",
+    "！",
+    "https://a",
+    "138-0000-",
+    "一",
+    "\ud800",
+    "\u200b",
+    "鎷嗚縼琛ュ伩",
+    "A" * 60,
+    "*",
+    "\u0301",
+    "-",
+    "&",
+    ";",
+]
+
+
+@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join)))
+@settings(max_examples=600, deadline=None)
+@example("&am&#8203;p;lt;b&gt;")
+@example("138  0000--0000")
+@example("<<b>b>甲</b</b>>")
+def test_normalising_twice_is_normalising_once(text):
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "&#8" * 20_000 + "203;" * 20_000,
+        "&amp;" * 40_000,
+        "<b" * 60_000,
+        "<" * 100_000,
+        "(lián" * 20_000,
+        "1" * 100_000,
+        "拆 " * 50_000,
+        "a" * 400_000,
+        "&#82" * 12_000 + "03;" * 12_000,
+        "!" * 100_000,
+        "\u0301" * 100_000,
+        "<script>" * 12_000,
+        "<!--" * 25_000,
+    ],
+    ids=[
+        "nested entity",
+        "ampersands",
+        "open tags",
+        "brackets",
+        "open notes",
+        "digits",
+        "spaced",
+        "letters",
+        "telescoped entity",
+        "marks",
+        "combining",
+        "open scripts",
+        "open comments",
+    ],
+)
+def test_hostile_text_takes_no_longer_than_its_length(hostile):
+    began = time.process_time()
+    normalise(hostile)
+    assert time.process_time() - began < 4.0  # a rule that is quadratic takes minutes here; a linear one takes tenths

@@ -1,0 +1,1 @@
+"""Labelled letters in, a checked model folder out."""

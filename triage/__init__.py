@@ -1,0 +1,1 @@
+"""From a letter's text to a decision: normalise, segment, score, route."""

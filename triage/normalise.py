@@ -1,0 +1,242 @@
+"""Text in, text out: what a letter looks like to the segmenter. One rule a function; ``RULES`` lists them in order.
+
+Every rule asks first, cheaply, whether it has anything to do. The rules run until nothing changes any more, so that
+normalising twice is the same as once. The original text is never replaced by the normalised one in anything that is kept.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from triage import privacy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+MAX_ROUNDS = 8  # real letters need two; a text built to be unwrapped for ever loses its wrappers after these
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_STACKED_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+_EXCEL_ESCAPE = re.compile(r"_x00(?:0[0-9A-Fa-f]|1[0-9A-Fa-f]|7[Ff])_")
+_AMPERSAND = re.compile(r"&(?:amp;|#0*38;|#[xX]0*26;)+")
+_HIDDEN_ELEMENT = re.compile(r"<(script|style)\b[^<>]{0,500}>.{0,20000}?</\1\s*>|<!--.{0,20000}?-->", re.IGNORECASE | re.DOTALL)
+_BLOCK_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|table|tbody|h[1-6])(?:\s[^<>]{0,500})?/?>", re.IGNORECASE)
+_INLINE_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|blockquote|body|center|code|em|font|form|head|html|i|iframe|img|input|label|link|meta|o:p|pre|s|small|span|strong|sub|sup|svg|td|th|title|u)(?:\s[^<>]{0,500})?/?>",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"(?:https?|ftp)://[!-;=?-~]{1,2000}|(?<![A-Za-z0-9@.])www\.[!-;=?-~]{1,2000}", re.IGNORECASE)
+_PINYIN_SYLLABLE = r"[A-Za-zü]{0,5}(?:[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿ][A-Za-zü]{0,4}|[A-Za-zü][1-5])"
+_PINYIN_NOTE = re.compile(rf"(?<=[{HAN}])[(\[] ?{_PINYIN_SYLLABLE}(?:[ '·-]?{_PINYIN_SYLLABLE}){{0,5}} ?[)\]]")
+_SPACED_OUT = re.compile(rf"(?<![{HAN}])[{HAN}](?:[ \t]{{1,3}}[{HAN}]){{2,}}(?![{HAN}])")
+_ENCODED_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n\u2028\u2029\x85][\s]*")
+_BLANKS = re.compile(r"[^\S\n]+")
+_REPEATED_PUNCTUATION = re.compile(r"([^\w\s<>&*])\1+|\*{2,}|_{2,}")
+_MOJIBAKE = re.compile("[鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟]{4}")
+
+
+def lone_surrogates_and_controls(text: str) -> str:
+    r"""Drop what no reader sees: C0/C1 controls, NUL, zero-width and bidi marks, variation selectors, lone surrogates.
+
+    >>> lone_surrogates_and_controls("拆\u200b迁\x00补\u202e偿\n第二行")
+    '拆迁补偿\n第二行'
+    """
+    if _INVISIBLE.search(text) is None:
+        return text
+    return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n"))
+
+
+def compatibility_forms(text: str) -> str:
+    """NFKC (Unicode Annex 15): full-width letters, digits and punctuation, circled numbers, compatibility radicals.
+
+    >>> compatibility_forms("１２３，㎡　⼀①")
+    '123,m2 一1'
+    """
+    return text if text.isascii() or unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+
+
+def stacked_marks(text: str) -> str:
+    r"""Drop combining marks that NFKC could not join to a letter (zalgo).
+
+    >>> stacked_marks("求" + "\u0301" * 500 + "助")
+    '求助'
+    """
+    return _STACKED_MARKS.sub("", text)
+
+
+def mojibake(text: str) -> str:
+    """Undo UTF-8 read as GB18030, when the way back is clean.
+
+    >>> mojibake("鎷嗚縼琛ュ伩")
+    '拆迁补偿'
+    """
+    if _MOJIBAKE.search(text) is None:
+        return text
+    try:
+        return text.encode("gb18030").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def excel_escapes(text: str) -> str:
+    """Drop the escapes that Excel leaves for control characters.
+
+    >>> excel_escapes("第一行_x000D_")
+    '第一行 '
+    """
+    return _EXCEL_ESCAPE.sub(" ", text) if "_x00" in text else text
+
+
+def entities(text: str) -> str:
+    r"""HTML entities of web forms.
+
+    >>> entities("甲&nbsp;乙&amp;amp;lt;丙")
+    '甲\xa0乙<丙'
+    """
+    return html.unescape(_AMPERSAND.sub("&", text)) if "&" in text else text
+
+
+def tags(text: str) -> str:
+    r"""HTML tags and scripts of web forms; a lone ``<`` or ``《`` is text.
+
+    >>> tags("<p>一</p>二<b>三</b><script>x()</script>, 3<5, <<条例>>")
+    '\n一\n二三, 3<5, <<条例>>'
+    """
+    if "<" not in text:
+        return text
+    text = _HIDDEN_ELEMENT.sub("", text) if "</" in text or "-->" in text else text
+    return _INLINE_TAG.sub("", _BLOCK_TAG.sub("\n", text))
+
+
+def simplified(text: str) -> str:
+    """Traditional characters to simplified ones (OpenCC t2s), asked first whether there are any.
+
+    >>> simplified("聯席會議"), simplified("乾坤")
+    ('联席会议', '乾坤')
+    """
+    if text.isascii() or _traditional().isdisjoint(text):
+        return text
+    return str(_opencc().convert(text))
+
+
+def pinyin_notes(text: str) -> str:
+    """Readings that scrapers put behind characters.
+
+    >>> pinyin_notes("联(lián)席会议 GB/T (2020)12号 3(1)班 重庆(Chongqing)")
+    '联席会议 GB/T (2020)12号 3(1)班 重庆(Chongqing)'
+    """
+    return _PINYIN_NOTE.sub("", text) if "(" in text or "[" in text else text
+
+
+def addresses(text: str) -> str:
+    """Web addresses become a blank: they end where the first character outside ASCII stands.
+
+    >>> addresses("见https://example.com/a?b=1谢谢")
+    '见 谢谢'
+    """
+    return _URL.sub(" ", text) if "://" in text or "www." in text.lower() else text
+
+
+def encoded_blobs(text: str) -> str:
+    """Runs of 120 and more letters or digits (base64, keyboard mash) become a blank; no word is that long.
+
+    >>> encoded_blobs("附件" + "QUJD" * 300 + "完")
+    '附件 完'
+    """
+    return _ENCODED_BLOB.sub(" ", text)
+
+
+def personal_numbers(text: str) -> str:
+    """Identity, phone and card numbers become ``*`` so that none is ever a feature.
+
+    >>> personal_numbers("电话13800000000")
+    '电话*'
+    """
+    return privacy.mask(text)
+
+
+def blanks(text: str) -> str:
+    r"""One blank for a run of blanks, one line end for a run of line ends, none at the edges.
+
+    >>> blanks(" 一 \t 二 \n\n 三 ")
+    '一 二\n三'
+    """
+    return _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text)).strip()
+
+
+def spaced_out(text: str) -> str:
+    """Characters set apart by blanks for emphasis, or to slip past a filter, stand together again.
+
+    >>> spaced_out("举报 城 管 局 的人")
+    '举报 城管局 的人'
+    """
+    return _SPACED_OUT.sub(lambda run: re.sub(r"[ \t]", "", run[0]), text) if " " in text else text
+
+
+def repeated_punctuation(text: str) -> str:
+    """A run of one mark counts once.
+
+    >>> repeated_punctuation("还钱!!!!......12.50元")
+    '还钱!.12.50元'
+    """
+    return _REPEATED_PUNCTUATION.sub(lambda run: run[0][0], text)
+
+
+RULES: tuple[Callable[[str], str], ...] = (
+    lone_surrogates_and_controls,
+    compatibility_forms,
+    stacked_marks,
+    mojibake,
+    excel_escapes,
+    entities,
+    tags,
+    simplified,
+    pinyin_notes,
+    addresses,
+    encoded_blobs,
+    personal_numbers,
+    blanks,
+    spaced_out,
+    repeated_punctuation,
+)
+
+
+def normalise(text: str) -> str:
+    r"""``text`` as the segmenter reads it; linear in its length, and the same when it is applied again.
+
+    >>> normalise("尊敬的領導：\u3000拖欠工資！！！電話１３８００００００００")
+    '尊敬的领导: 拖欠工资!电话*'
+    """
+    for turn in range(sys.maxsize):
+        before = text
+        if turn == MAX_ROUNDS:
+            text = re.sub(r"[&<>()\[\]]", " ", text)
+        for rule in RULES:
+            text = rule(text)
+        if text == before:
+            break
+    return text
+
+
+@cache
+def _opencc() -> Any:  # opencc ships no type hints
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
+
+
+@cache
+def _traditional() -> frozenset[str]:
+    """Every character of the basic plane that OpenCC would change: one call decides for all later letters."""
+    characters = "".join(map(chr, range(0x3400, 0xA000)))
+    changed = _opencc().convert("\n".join(characters)).split("\n")
+    return frozenset(before for before, after in zip(characters, changed, strict=True) if before != after)

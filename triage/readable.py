@@ -1,0 +1,43 @@
+"""Can this letter be judged at all? If not, the reason why, and no guess."""
+
+from __future__ import annotations
+
+import re
+
+from triage.letter import Reason
+from triage.tokens import BREAK
+
+NO_MODEL = Reason("no_model", "没有可用的模型,未分类;请运行 triage init")
+EMPTY = Reason("empty", "没有可读的文字,未分类")
+TOO_SHORT = Reason("too_short", "文字太少,无法判断,未分类")
+LANGUAGE = Reason("language", "不是中文来信,未分类")
+UNREADABLE = Reason("unreadable", "文字无法辨认(乱码或没有认识的词),未分类")
+
+MIN_HAN = 4  # "还我工资" can be judged, "你好" cannot
+MIN_HAN_SHARE = 0.2  # of letters and digits; below it the letter is written in something else
+MIN_KNOWN = 0.08  # share of pairs of characters met in training: random characters have none, short letters few
+
+_REPLACED = re.compile("\ufffd|锟斤拷|锟斤|斤拷|烫烫烫|屯屯屯")
+
+
+def why_not(written: str, normalised: str, tokens: list[str], known: float) -> Reason | None:
+    """Why a letter cannot be judged, None when it can.
+
+    >>> why_not(" ", "", [], 0.0).rule
+    'empty'
+    >>> why_not("还我工资", "还我工资", ["还", "我", "工资"], 1.0) is None
+    True
+    """
+    words = [token for token in tokens if token != BREAK]
+    if not words:
+        signs = sum(map(str.isalnum, written))
+        return UNREADABLE if signs >= MIN_HAN else TOO_SHORT if signs else EMPTY
+    readable = sum(map(len, words))
+    han = sum(len(word) for word in words if not word.isascii())
+    if len(_REPLACED.findall(normalised)) * 8 > han:
+        return UNREADABLE
+    if han < MIN_HAN and readable < 2 * MIN_HAN:
+        return TOO_SHORT
+    if han < MIN_HAN or han < MIN_HAN_SHARE * readable:
+        return LANGUAGE
+    return UNREADABLE if known < MIN_KNOWN else None

@@ -5,6 +5,7 @@ All of it is learned from letters that the classifier behind the margins has not
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,26 +16,39 @@ if TYPE_CHECKING:
 MIN_LETTERS = 10  # fewer held-out letters than this above a threshold say nothing about it
 
 
-def softmax(margins: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Probabilities (n_letters, n_labels), each row sums to 1: softmax of ``scale`` x margins.
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """How margins become probabilities: softmax of ``scale`` x margins / spread ** ``power``, the spread being a letter's own.
 
-    >>> softmax(np.array([[0.0, 0.0]]), 3.0).tolist()
-    [[0.5, 0.5]]
+    Long letters in well-known words have wide margins over the labels, short odd ones narrow margins; with ``power`` 1 only the
+    shape counts, with 0 only the size (plain temperature scaling, Guo et al. 2017). Held-out letters choose.
     """
-    shifted = scale * (margins - margins.max(axis=1, keepdims=True))
-    weights = np.exp(shifted)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    scale: float = 1.0
+    power: float = 0.0
+
+    def probabilities(self, margins: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n_letters, n_labels), each row sums to 1; the order of the labels stays that of the margins.
+
+        >>> Curve(3.0).probabilities(np.array([[0.0, 0.0]])).tolist()
+        [[0.5, 0.5]]
+        """
+        spread = np.maximum(margins.std(axis=1, keepdims=True), 1e-6) ** self.power
+        weights = np.exp(self.scale * (margins - margins.max(axis=1, keepdims=True)) / spread)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def learn_scale(margins: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The one number that makes ``softmax`` of held-out margins most likely (temperature scaling, Guo et al. 2017)."""
+def learn_curve(margins: NDArray[np.float32], targets: NDArray[np.float32]) -> Curve:
+    """The curve under which ``targets`` (n_letters, n_labels; rows sum to 1) are most likely for held-out margins."""
     from scipy.optimize import minimize_scalar
 
-    def loss(log_scale: float) -> float:
-        chosen = softmax(margins, float(np.exp(log_scale)))[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    def loss(log_scale: float, power: float) -> float:
+        chances = Curve(float(np.exp(log_scale)), power).probabilities(margins)
+        return float(-(targets * np.log(np.maximum(chances, 1e-12))).sum(axis=1).mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded").x))
+    found = [(minimize_scalar(loss, args=(power,), bounds=(-3.0, 5.0), method="bounded"), power) for power in (0.0, 0.5, 1.0)]
+    best, power = min(found, key=lambda item: float(item[0].fun))
+    return Curve(float(np.exp(best.x)), power)
 
 
 def expected_calibration_error(probabilities: NDArray[np.float32], labels: NDArray[np.int64], bins: int = 10) -> float:

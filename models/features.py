@@ -2,7 +2,7 @@
 
 No n-gram is built as a Python string. A batch becomes one array of code points; a word is the hash of its span, an n-gram
 of characters is the characters themselves packed into 63 bits, and every key is found in the vocabulary by one sorted look-up.
-Words and characters are each scaled to length 1 before they stand side by side: one joint norm lets the many character
+Words and characters are scaled apart before they stand side by side: one joint norm lets the many character
 n-grams drown the words.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BREAK = " "
-WORDS, CHARACTERS = 0, 1
+CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 _BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
 _WORD_BIT = np.uint64(1 << 63)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
@@ -104,7 +104,7 @@ class Matrix:
     """TF-IDF of a batch as compressed sparse rows: letter ``i`` owns ``indptr[i]:indptr[i + 1]`` of the other two arrays.
 
     ``columns`` are positions in the vocabulary, ascending within a letter; ``values`` (float32) have length 1 over the words of a
-    letter and length 1 over its characters. ``first`` says at which of the batch's ``Grams`` each column was first met.
+    letter and length ``CHARACTER_WEIGHT`` over its characters. ``first`` says at which of the batch's ``Grams`` each column was first met.
     ``known`` (n_letters,) is the share of a letter's pairs of characters that the vocabulary holds; low means unreadable.
     """
 
@@ -137,7 +137,7 @@ class Vocabulary:
         return np.where(self.keys[columns] == keys, columns, -1)
 
     def matrix(self, found: Grams, n_letters: int) -> Matrix:
-        """Sublinear TF-IDF, (1 + ln count) x idf, scaled to length 1 for words and for characters apart."""
+        """Sublinear TF-IDF, (1 + ln count) x idf, words and characters scaled apart."""
         columns = self.find(found.keys)
         hit = np.flatnonzero(columns >= 0)
         cells, first, counts = np.unique(found.rows[hit] * len(self) + columns[hit], return_index=True, return_counts=True)
@@ -146,7 +146,8 @@ class Vocabulary:
         block = rows * 2 + (columns_hit >= self.first_word)
         lengths = np.sqrt(np.bincount(block, weights=values * values, minlength=2 * n_letters))
         indptr = np.searchsorted(rows, np.arange(n_letters + 1))
-        return Matrix(indptr, columns_hit, (values / lengths[block]).astype(np.float32), hit[first], _known(found, columns >= 0, n_letters))
+        values *= np.where(block % 2, 1.0, CHARACTER_WEIGHT) / lengths[block]
+        return Matrix(indptr, columns_hit, values.astype(np.float32), hit[first], _known(found, columns >= 0, n_letters))
 
     @property
     def first_word(self) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.calibration import Curve
 from models.classifier import CategoryModel, Head
 from models.features import Vocabulary
 
@@ -161,7 +162,10 @@ def _card(path: Path) -> dict[str, Any]:
 
 def _heads(path: Path, card: dict[str, Any]) -> tuple[Head, ...]:
     try:
-        return tuple(Head(**head | {"labels": tuple(head["labels"]), "send_thresholds": tuple(head["send_thresholds"])}) for head in card["heads"])
+        return tuple(
+            Head(**head | {"labels": tuple(head["labels"]), "send_thresholds": tuple(head["send_thresholds"]), "curve": Curve(**head["curve"])})
+            for head in card["heads"]
+        )
     except (TypeError, KeyError) as error:
         raise _refused(path / CARD, "holds a head of another kind") from error
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models import calibration
+from models.calibration import Curve
 
 
 @pytest.fixture(scope="module")
@@ -11,25 +12,36 @@ def held_out():
     """Margins whose softmax at scale 2 is exactly right: labels are drawn from it."""
     chance = np.random.default_rng(4)
     margins = chance.normal(size=(20_000, 4)).astype(np.float32)
-    probabilities = calibration.softmax(margins, 2.0)
+    probabilities = Curve(2.0).probabilities(margins)
     labels = np.array([chance.choice(4, p=row / row.sum()) for row in probabilities.astype(float)])
     return margins, labels
 
 
 def test_the_scale_behind_the_labels_is_found_again(held_out):
-    assert calibration.learn_scale(*held_out) == pytest.approx(2.0, rel=0.05)
+    margins, labels = held_out
+    curve = calibration.learn_curve(margins, np.eye(4)[labels])
+    assert (curve.scale, curve.power) == (pytest.approx(2.0, rel=0.05), 0.0)
+
+
+def test_where_only_the_shape_of_the_margins_counts_the_power_says_so(held_out):
+    margins, labels = held_out
+    stretched = margins / margins.std(axis=1, keepdims=True)
+    drawn = np.array([np.random.default_rng(n).choice(4, p=row) for n, row in enumerate(Curve(2.0).probabilities(stretched.astype(float)))])
+    sizes = np.random.default_rng(5).uniform(0.1, 10, (len(margins), 1))
+    assert calibration.learn_curve(stretched * sizes, np.eye(4)[drawn]).power == 1.0
+    assert len(labels) == len(drawn)
 
 
 def test_right_probabilities_have_no_calibration_error(held_out):
     margins, labels = held_out
-    assert calibration.expected_calibration_error(calibration.softmax(margins, 2.0), labels) < 0.01
-    assert calibration.expected_calibration_error(calibration.softmax(margins, 9.0), labels) > 0.1
+    assert calibration.expected_calibration_error(Curve(2.0).probabilities(margins), labels) < 0.01
+    assert calibration.expected_calibration_error(Curve(9.0).probabilities(margins), labels) > 0.1
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
 def test_candidates_hold_the_right_label_as_often_as_promised(held_out, coverage):
     margins, labels = held_out
-    probabilities = calibration.softmax(margins, 2.0)
+    probabilities = Curve(2.0).probabilities(margins)
     floor = calibration.candidate_floor(probabilities[:10_000], labels[:10_000], coverage)
     held = probabilities[np.arange(10_000, 20_000), labels[10_000:]] >= floor
     assert held.mean() == pytest.approx(coverage, abs=0.015)
@@ -44,7 +56,7 @@ def test_a_few_letters_promise_nothing():
 
 def test_letters_above_the_threshold_hold_the_precision(held_out):
     margins, labels = held_out
-    probabilities = calibration.softmax(margins, 2.0)
+    probabilities = Curve(2.0).probabilities(margins)
     thresholds = calibration.send_thresholds(probabilities[:10_000], labels[:10_000], 0.9)
     chosen, first = probabilities[10_000:].argmax(axis=1), probabilities[10_000:].max(axis=1)
     sent = first >= thresholds[chosen]

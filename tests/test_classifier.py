@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models import classifier
+from models import learning
+from models.learning import Question
 
 BATCH = [["拖欠", "工资", "包工头"], ["工资", "一分", "没给"], ["征地", "补偿", "款"], ["土地", "征收", "补偿"], ["小区", "物业"], ["物业", "收费"]] * 4
 LABELS = ["wages", "wages", "land", "land", "property", "property"] * 4
@@ -11,20 +12,23 @@ LABELS = ["wages", "wages", "land", "land", "property", "property"] * 4
 
 @pytest.fixture(scope="module")
 def fitted():
-    return classifier.fit(BATCH, {"category": LABELS}, [str(i) for i in range(len(BATCH))], options=classifier.Options(seed=1))
+    return learning.fit(BATCH, [Question("category", LABELS)], [str(i) for i in range(len(BATCH))], options=learning.Options(seed=1))
 
 
-def test_margins_are_those_of_scikit_learn(fitted):
+def test_margins_are_the_average_of_scikit_learns_own(fitted):
+    from sklearn.naive_bayes import ComplementNB
     from sklearn.svm import LinearSVC
 
     model, _ = fitted
     reading = model.read(BATCH)
-    rows = classifier._sparse(reading.matrix, len(model.vocabulary))
-    theirs = LinearSVC(C=1.0, random_state=1).fit(rows, LABELS)
-    margins = theirs.decision_function(rows)
-    centred = margins - margins.mean(axis=1, keepdims=True)
-    order = [list(theirs.classes_).index(label) for label in model.head("category").labels]
-    np.testing.assert_allclose(reading.margins, centred[:, order], atol=1e-4)
+    rows = learning._sparse(reading.matrix, len(model.vocabulary))
+    numbers = [model.head("category").labels.index(label) for label in LABELS]
+    svm = LinearSVC(C=1.0, tol=learning.TOLERANCE, random_state=1).fit(rows, numbers).decision_function(rows)
+    bayes = ComplementNB(alpha=learning.SMOOTHING).fit(rows, numbers).predict_joint_log_proba(rows)
+    centred = [margins - margins.mean(axis=1, keepdims=True) for margins in (svm, bayes)]
+    shares = np.linalg.lstsq(np.stack([margins.ravel() for margins in centred], axis=1), reading.margins.ravel(), rcond=None)
+    assert shares[1][0] < 1e-5
+    assert min(shares[0]) > 0
 
 
 def test_scores_sum_to_one(fitted):
@@ -43,7 +47,8 @@ def test_why_adds_up_with_the_margin(fitted):
     model, _ = fitted
     reading, head = model.read([BATCH[0]]), model.head("category")
     moved = sum(move for _, move in model.why(reading, 0, head, 0, limit=1000))
-    assert moved == pytest.approx(float(reading.margins[0, 0] - model.intercepts[0]) * head.scale, abs=0.05)
+    unit = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power
+    assert moved == pytest.approx(float(reading.margins[0, 0] - model.intercepts[0]) * unit, abs=0.05)
 
 
 def test_held_out_scores_come_with_the_model(fitted):
@@ -53,13 +58,13 @@ def test_held_out_scores_come_with_the_model(fitted):
 
 
 def test_two_labels_are_enough():
-    model, _ = classifier.fit(BATCH[:4] * 3, {"category": LABELS[:4] * 3}, [str(i) for i in range(12)])
+    model, _ = learning.fit(BATCH[:4] * 3, [Question("category", LABELS[:4] * 3)], [str(i) for i in range(12)])
     scores = model.scores(model.read([["工资"], ["土地", "补偿"]]), model.head("category"))
     assert scores.argmax(axis=1).tolist() == [0, 1]
 
 
 def test_the_same_letters_and_seed_give_the_same_weights(fitted):
-    again, _ = classifier.fit(BATCH, {"category": LABELS}, [str(i) for i in range(len(BATCH))], options=classifier.Options(seed=1))
+    again, _ = learning.fit(BATCH, [Question("category", LABELS)], [str(i) for i in range(len(BATCH))], options=learning.Options(seed=1))
     assert np.array_equal(again.weights, fitted[0].weights)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from models.features import BREAK, Vocabulary, grams, learn_vocabulary
+from models.features import BREAK, CHARACTER_WEIGHT, Vocabulary, grams, learn_vocabulary
 
 BATCH = [["拖欠", "工资", BREAK, "拖欠", "工资", "一年"], ["征地", "补偿", BREAK, "没", "给"], ["工资", "没", "给"], [], [BREAK]]
 
@@ -35,17 +35,17 @@ def of_sklearn(batch, kind):
 def test_values_are_those_of_scikit_learn(kind):
     vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_words=1, min_characters=1)
     ours, first = dense(BATCH, vocabulary), vocabulary.first_word
-    block = ours[:, first:] if kind == "words" else ours[:, :first]
+    block = ours[:, first:] if kind == "words" else ours[:, :first] / CHARACTER_WEIGHT
     theirs = of_sklearn(BATCH, kind)
     assert block.shape == theirs.shape
     np.testing.assert_allclose(block @ block.T, theirs @ theirs.T, atol=1e-6)
     np.testing.assert_allclose(np.sort(block, axis=1), np.sort(theirs, axis=1), atol=1e-6)
 
 
-def test_words_and_characters_have_length_one_each():
+def test_words_and_characters_have_their_own_length():
     vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_characters=1)
     values = dense(BATCH[:3], vocabulary)
-    np.testing.assert_allclose((values[:, : vocabulary.first_word] ** 2).sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose((values[:, : vocabulary.first_word] ** 2).sum(axis=1), CHARACTER_WEIGHT**2, atol=1e-5)
     np.testing.assert_allclose((values[:, vocabulary.first_word :] ** 2).sum(axis=1), 1, atol=1e-5)
 
 

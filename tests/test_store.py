@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import classifier, store
+from models import learning, store
 
 BATCH = [["拖欠", "工资"], ["工资", "一分", "没给"], ["征地", "补偿"], ["土地", "征收"]] * 5
-LABELS = {"category": ["wages", "wages", "land", "land"] * 5, "purpose": ["appeal", "accusation"] * 10}
+QUESTIONS = [learning.Question("category", ["wages", "wages", "land", "land"] * 5), learning.Question("purpose", ["appeal", "accusation"] * 10)]
 
 
 @pytest.fixture(scope="module")
 def small():
-    return classifier.fit(BATCH, LABELS, [str(i) for i in range(len(BATCH))])[0]
+    return learning.fit(BATCH, QUESTIONS, [str(i) for i in range(len(BATCH))])[0]
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models import classifier, store
+from models import learning, store
 from models.features import grams
+from models.learning import Question
 from training.labelled import LabelledLetter, starter_letters
-from triage.desk import CATEGORY, PURPOSE, READS, model_folder
+from triage.desk import CATEGORY, PURPOSE, READS, model_folder, read
 from triage.errors import StorageError
-from triage.normalise import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,10 +44,13 @@ def train_starter(home: Path, taxonomy: Taxonomy, segmenter: Segmenter, *, told:
 
 def train(home: Path, letters: Sequence[LabelledLetter], taxonomy: Taxonomy, segmenter: Segmenter, *, told: Progress, source: str) -> str:
     """Fit, save, make live; returns the version. Raises StorageError when the office's folder cannot be written."""
-    batch = segmenter.batch(normalise(labelled.letter.text) for labelled in letters)
-    labels = {CATEGORY: [labelled.category for labelled in letters], PURPOSE: [labelled.purpose for labelled in letters]}
+    batch = [read(labelled.letter, segmenter)[1] for labelled in letters]
+    questions = [
+        Question(CATEGORY, [labelled.category for labelled in letters], [labelled.second for labelled in letters]),
+        Question(PURPOSE, [labelled.purpose for labelled in letters]),
+    ]
     groups = [labelled.letter.id for labelled in letters]
-    model, scores = classifier.fit(batch, labels, groups, told=told)
+    model, scores = learning.fit(batch, questions, groups, told=told)
     version = store.new_version()
     with _storage(home):
         store.save(model_folder(home), version, model, _terms(model, batch), _card(letters, scores, taxonomy, segmenter, source))

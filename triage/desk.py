@@ -13,7 +13,7 @@ from triage.errors import ModelError
 from triage.guards import Guards
 from triage.letter import CategoryScore, Decision, PurposeScore, Reason, Term
 from triage.normalise import normalise
-from triage.tokens import HMM, Segmenter
+from triage.tokens import BREAK, HMM, Segmenter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from triage.taxonomy import Taxonomy
 
 CATEGORY, PURPOSE = "category", "purpose"
-READS = {"normalise": 1, "tokens": 1, "hmm": HMM}  # raise a number when that room reads a letter otherwise than before
+READS = {"normalise": 1, "tokens": 1, "features": 1, "hmm": HMM}  # raise a number when that room reads a letter otherwise than before
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,9 @@ class Desk:
 
     def decide(self, letters: Sequence[Letter]) -> list[Decision]:
         """One decision a letter, in order; each the same alone and in any batch."""
-        texts = [normalise(letter.text) for letter in letters]
-        tokens = self.segmenter.batch(texts)
-        if self.stored is None:
+        if self.stored is None or not letters:
             return [self._not_classified(letter, readable.NO_MODEL) for letter in letters]
+        texts, tokens = zip(*(read(letter, self.segmenter) for letter in letters), strict=True)
         model = self.stored.model
         reading = model.read(tokens)
         scored = Scored(reading, *(model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE)))
@@ -105,6 +104,13 @@ class Desk:
     def version(self) -> str | None:
         """The version of the model that decides, None without one."""
         return self.stored.version if self.stored else None
+
+
+def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
+    """A letter's normalised text, and its tokens: those of a title that stands apart count twice, since it says the matter in a line."""
+    text = normalise(letter.text)
+    title = segmenter.tokens(normalise(letter.title)) if letter.title else []
+    return text, [*title, BREAK, *segmenter.tokens(text)] if title else segmenter.tokens(text)
 
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter) -> Desk:

@@ -7,29 +7,32 @@ their clause. Blanks inside words do not hide them. In doubt a rule says so, and
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from triage.taxonomy import Department, Taxonomy
 
-UNIT, ACCUSE, GRAVE, DEED, LIGHT, ADDRESSED, PRAISE, DENIED, PLACE, ACTS = (
+UNIT, ACCUSE, GRAVE, DEED, LIGHT, ADDRESSED, ASKED, PRAISE, DENIED, PLACE, ACTS = (
     "unit",
     "accuse",
     "grave",
     "deed",
     "light",
     "addressed",
+    "asked",
     "praise",
     "denied",
     "place",
     "acts",
 )
 LITIGATION, DEMAND, DANGER, PAST = "litigation", "litigation_demand", "danger", "danger_past"
-KINDS = (ACCUSE, GRAVE, DEED, LIGHT, ADDRESSED, PRAISE, DENIED, PLACE, ACTS, LITIGATION, DEMAND, DANGER, PAST)
+KINDS = (ACCUSE, GRAVE, DEED, LIGHT, ADDRESSED, ASKED, PRAISE, DENIED, PLACE, ACTS, LITIGATION, DEMAND, DANGER, PAST)
 REACH = 24  # characters between an accused unit and the word that accuses it; longer gaps are other sentences in run-on text
+PLACE_NAME = 5  # characters of a place between a request and the unit asked: 请求云岭县纪委
 DEED_REACH = 12  # a deed that private people do as well must follow the unit closely to be its own
 
 _CLAUSE_END = re.compile(r"[,.!?;:，。！？；：、\n\"“”'‘’()《》〈〉\[\]【】]")
@@ -57,22 +60,38 @@ class Findings:
     danger: bool
 
 
-class Guards:
-    """The words of a taxonomy, compiled once."""
+class _Table:
+    """Words with what they mean; where several fit, the first and longest counts, and a look-alike hides what it holds."""
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(self, words: dict[str, list[tuple[str, str]]], look_alikes: list[str]) -> None:
         from ahocorasick_rs import AhoCorasick, MatchKind
 
+        meanings: dict[str, list[tuple[str, str]]] = {word: [] for word in look_alikes} | words
+        self._meanings = list(meanings.values())
+        self._automaton = AhoCorasick(list(meanings), matchkind=MatchKind.LeftmostLongest)
+
+    def find(self, text: str) -> Iterator[tuple[int, int, tuple[str, str]]]:
+        """Start, end and meaning of every word of ``text``; once for each meaning."""
+        for word, start, end in self._automaton.find_matches_as_indexes(text):
+            for meaning in self._meanings[word]:
+                yield start, end, meaning
+
+
+class Guards:
+    """The words of a taxonomy, compiled once: names of units apart from the other words, so that neither hides the other."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
         self._departments = taxonomy.departments
-        words: dict[str, list[tuple[str, str]]] = {word: [] for word in taxonomy.guards.get("look_alikes", [])}
+        units: dict[str, list[tuple[str, str]]] = {}
+        for department in taxonomy.departments.values():
+            for name in (department.name, *department.aliases, *department.offices):
+                units.setdefault(name, []).append((UNIT, department.code))
+        words: dict[str, list[tuple[str, str]]] = {}
         for kind in KINDS:
             for word in taxonomy.guards.get(kind, []):
                 words.setdefault(word, []).append((kind, ""))
-        for department in taxonomy.departments.values():
-            for name in (department.name, *department.aliases, *department.offices):
-                words.setdefault(name, []).append((UNIT, department.code))
-        self._meanings = list(words.values())
-        self._automaton = AhoCorasick(list(words), matchkind=MatchKind.LeftmostLongest)
+        look_alikes = taxonomy.guards.get("look_alikes", [])
+        self._tables = [_Table(units, look_alikes), _Table(words, look_alikes)]
 
     def read(self, text: str) -> Findings:
         """The findings in one normalised letter."""
@@ -81,14 +100,11 @@ class Guards:
         return Findings(accused, tuple(unit for unit in doubtful if unit not in accused), _before_court(marks), _in_danger(marks))
 
     def _marks(self, text: str) -> list[Mark]:
+        """Every unit and word in the order of the text, with the clause it stands in."""
         squeezed = _FILL.sub("", text.replace("\n", "。"))
         ends = [found.start() for found in _CLAUSE_END.finditer(squeezed)]
-        marks, clause = [], 0
-        for word, start, end in self._automaton.find_matches_as_indexes(squeezed):
-            while clause < len(ends) and ends[clause] < start:
-                clause += 1
-            marks += [Mark(kind, unit, clause, start, end) for kind, unit in self._meanings[word]]
-        return marks
+        found = sorted((start, end, meaning) for table in self._tables for start, end, meaning in table.find(squeezed))
+        return [Mark(kind, unit, bisect(ends, start), start, end) for start, end, (kind, unit) in found]
 
     def forbidden(self, accused: Iterable[str]) -> frozenset[str]:
         """Every department that an accusation against ``accused`` must not reach: they, what contains them, and what lies under them."""
@@ -122,7 +138,7 @@ def _verdict(unit: Mark, near: list[Mark]) -> str:
     here = [mark for mark in near if mark.clause == unit.clause]
     if any(mark.kind == PLACE and mark.start == unit.end for mark in here):
         return ""
-    addressed = any(mark.kind == ADDRESSED and mark.end == unit.start for mark in here)
+    addressed = any((mark.kind == ADDRESSED and mark.end == unit.start) or (mark.kind == ASKED and 0 <= unit.start - mark.end <= PLACE_NAME) for mark in here)
     asked = any(mark.kind == ACCUSE and mark.start >= unit.end for mark in here)
     verb = any(mark.kind == ACCUSE and mark.end <= unit.start and not _between(here, mark, unit, ADDRESSED) for mark in here)
     grave = any(_misconduct(mark, unit) and not _denied(here, mark) and not _between(here, unit, mark, ACTS) for mark in here)
@@ -140,6 +156,8 @@ def _misconduct(mark: Mark, unit: Mark) -> bool:
 def _follows(unit: Mark, near: list[Mark]) -> bool:
     """The clause after the unit's tells a grave matter and names nobody else who could have done it."""
     after = [mark for mark in near if mark.clause == unit.clause + 1]
+    if any(mark.kind == ACTS and mark.clause == unit.clause and mark.start >= unit.end for mark in near):
+        return False
     return any(mark.kind == GRAVE for mark in after) and not any(mark.kind == UNIT for mark in after)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FORWARD, ASSIGN, PRESENT, INFORM = "forward", "assign", "present", "inform"
 DISPOSITIONS = {FORWARD: "转送", ASSIGN: "交办", PRESENT: "呈阅", INFORM: "告知"}
 DISCIPLINE, DISCIPLINE_ABOVE, POLITICAL_LEGAL = "discipline", "discipline_above", "political_legal"
-MISCONDUCT, OTHER = "official_misconduct", "other"
+OTHER = "other"
+BEFORE_THE_COURTS = ("court", "procuratorate")  # a complaint about how they handled a case is part of the case (22, 28)
 TOO_CLOSE = 0.10  # two candidates nearer than this are a coin toss for the reader
 
 
@@ -84,7 +85,10 @@ def _litigation(way: Route, judged: Judged, names: dict[str, str]) -> None:
 def _accusation(way: Route, judged: Judged, taxonomy: Taxonomy, guards: Guards) -> None:
     """An accusation goes to discipline, never to the accused, what contains it or lies under it; nobody else is told (22, 30, 46)."""
     accused = judged.findings.accused
-    if accused or way.lead == DISCIPLINE:
+    if accused and way.lead == POLITICAL_LEGAL and set(accused) <= set(BEFORE_THE_COURTS):
+        way.co_handlers = []
+        way.review("accusation", f"信中指责办案机关,随案由 {taxonomy.departments[way.lead].name} 办理;不得转给被检举单位,不抄送 (条例第22、30、46条)")
+    elif accused or way.lead == DISCIPLINE:
         above = any(taxonomy.departments[code].level_above for code in accused)
         way.lead, way.co_handlers = DISCIPLINE_ABOVE if above else DISCIPLINE, []
         where = taxonomy.departments[way.lead].name

@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from triage import taxonomy as taxonomies
-from triage.desk import CATEGORY, PURPOSE, open_desk
+from triage.desk import CATEGORY, PURPOSE, open_desk, read
 from triage.letter import Letter
-from triage.normalise import normalise
 from triage.taxonomy import path_of
 from triage.tokens import DICTIONARY, Segmenter
 
@@ -51,7 +50,7 @@ def main():
     letters = [Letter(row["body"], title=row["title"], id=row["id"]) for row in labelled]
     decisions = desk.decide(letters)
     model = desk.stored.model
-    reading = model.read(segmenter.batch([normalise(letter.text) for letter in letters]))
+    reading = model.read([read(letter, segmenter)[1] for letter in letters])
     head = model.head(CATEGORY)
     chances = model.scores(reading, head)
     order = np.argsort(-chances, axis=1, kind="stable")
@@ -63,16 +62,31 @@ def main():
     print(f"letters                             {len(labelled)}, model {desk.version}")
     print("category, first place              ", share(order[:, 0] == truth))
     print("category, within the first three   ", share((order[:, :3] == truth[:, None]).any(axis=1)))
-    print("category or second matter, first   ", share(head.labels[first] in (row["category"], row["second"]) for first, row in zip(order[:, 0], labelled, strict=True)))
-    print("lead of the category               ", share(taxonomy.categories[head.labels[first]].lead == right for first, right in zip(order[:, 0], lead, strict=True)))
-    print("lead of the decision, guards on    ", share(decision.lead is not None and decision.lead.code == right for decision, right in zip(decisions, lead, strict=True)))
+    print(
+        "category or second matter, first   ",
+        share(head.labels[first] in (row["category"], row["second"]) for first, row in zip(order[:, 0], labelled, strict=True)),
+    )
+    print(
+        "lead of the category               ",
+        share(taxonomy.categories[head.labels[first]].lead == right for first, right in zip(order[:, 0], lead, strict=True)),
+    )
+    print(
+        "lead of the decision, guards on    ",
+        share(decision.lead is not None and decision.lead.code == right for decision, right in zip(decisions, lead, strict=True)),
+    )
     print("purpose                            ", share(said == row["purpose"] for said, row in zip(purpose, labelled, strict=True)))
     print("expected calibration error         ", f"{expected_calibration_error(chances, truth):.3f}")
     held = [row["category"] in [candidate.code for candidate in decision.candidates] for decision, row in zip(decisions, labelled, strict=True)]
-    print("candidates hold the right one      ", share(held), "with", f"{np.mean([len(decision.candidates) for decision in decisions]):.1f} candidates a letter")
+    print(
+        "candidates hold the right one      ", share(held), "with", f"{np.mean([len(decision.candidates) for decision in decisions]):.1f} candidates a letter"
+    )
     alone = [(decision, right) for decision, right in zip(decisions, lead, strict=True) if not decision.needs_review]
-    print("sent on without review             ", f"{len(alone)}, lead right {share(decision.lead.code == right for decision, right in alone) if alone else '-'}")
-    print("sent to review, by rule            ", dict(Counter(reason.rule for decision in decisions for reason in decision.reasons if reason.rule != "category")))
+    print(
+        "sent on without review             ", f"{len(alone)}, lead right {share(decision.lead.code == right for decision, right in alone) if alone else '-'}"
+    )
+    print(
+        "sent to review, by rule            ", dict(Counter(reason.rule for decision in decisions for reason in decision.reasons if reason.rule != "category"))
+    )
     mistakes = [(float(chances[i, order[i, 0]] - chances[i, truth[i]]), i) for i in range(len(labelled)) if order[i, 0] != truth[i]]
     print("\nright <- taken for, most frequent first")
     for (right, taken), count in Counter((labelled[i]["category"], head.labels[order[i, 0]]) for _, i in mistakes).most_common(25):

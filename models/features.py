@@ -9,7 +9,8 @@ n-grams drown the words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ BREAK = " "
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 _BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
 _WORD_BIT = np.uint64(1 << 63)
+_PAIRS = np.array([1 << 21, 1 << 42], np.uint64)  # keys of two characters lie between
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
 
 
@@ -138,16 +140,28 @@ class Vocabulary:
 
     def matrix(self, found: Grams, n_letters: int) -> Matrix:
         """Sublinear TF-IDF, (1 + ln count) x idf, words and characters scaled apart."""
-        columns = self.find(found.keys)
-        hit = np.flatnonzero(columns >= 0)
-        cells, first, counts = np.unique(found.rows[hit] * len(self) + columns[hit], return_index=True, return_counts=True)
-        rows, columns_hit = np.divmod(cells, max(1, len(self)))
-        values = (1 + np.log(counts)) * self.idf[columns_hit]
-        block = rows * 2 + (columns_hit >= self.first_word)
-        lengths = np.sqrt(np.bincount(block, weights=values * values, minlength=2 * n_letters))
-        indptr = np.searchsorted(rows, np.arange(n_letters + 1))
-        values *= np.where(block % 2, 1.0, CHARACTER_WEIGHT) / lengths[block]
-        return Matrix(indptr, columns_hit, values.astype(np.float32), hit[first], _known(found, columns >= 0, n_letters))
+        order = np.argsort(found.rows, kind="stable")
+        ends = np.searchsorted(found.rows, np.arange(n_letters + 1), sorter=order)
+        parts = [self._letter(found, order[start:end]) for start, end in pairwise(ends)]
+        indptr = np.cumsum([0, *(len(part[0]) for part in parts)])
+        columns, values, first = (np.concatenate([np.empty(0, kind), *(part[i] for part in parts)]) for i, kind in enumerate((np.int64, np.float32, np.int64)))
+        return Matrix(indptr, columns, values, first, np.array([part[3] for part in parts], np.float32))
+
+    def _letter(self, found: Grams, mine: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
+        """Columns, values, first places and known share of one letter, whose n-grams stand at ``mine``."""
+        mine = mine[np.argsort(found.keys[mine])]
+        keys = found.keys[mine]
+        new = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
+        keys, first, counts = keys[new], mine[new], np.diff(np.append(new, len(keys)))
+        columns = self.find(keys)
+        pairs = slice(*np.searchsorted(keys, _PAIRS))
+        known = counts[pairs][columns[pairs] >= 0].sum() / max(1, counts[pairs].sum())
+        hit = columns >= 0
+        columns, values = columns[hit], (1 + np.log(counts[hit])) * self.idf[columns[hit]]
+        words = int(np.searchsorted(columns, self.first_word))
+        values[:words] *= CHARACTER_WEIGHT / max(float(np.sqrt((values[:words] ** 2).sum())), 1e-12)
+        values[words:] /= max(float(np.sqrt((values[words:] ** 2).sum())), 1e-12)
+        return columns, values.astype(np.float32), first[hit], float(known)
 
     @property
     def first_word(self) -> int:
@@ -155,13 +169,7 @@ class Vocabulary:
         return int(np.searchsorted(self.keys, _WORD_BIT))
 
 
-def _known(found: Grams, hit: NDArray[np.bool_], n_letters: int) -> NDArray[np.float32]:
-    pairs = (found.keys >> _BITS != 0) & (found.keys < np.uint64(1 << 42))
-    total = np.bincount(found.rows[pairs], minlength=n_letters)
-    return (np.bincount(found.rows[pairs & hit], minlength=n_letters) / np.maximum(total, 1)).astype(np.float32)
-
-
-def learn_vocabulary(found: Grams, n_letters: int, *, min_words: int = 1, min_characters: int = 2) -> Vocabulary:
+def learn_vocabulary(found: Grams, n_letters: int, *, min_words: int = 2, min_characters: int = 2) -> Vocabulary:
     """The vocabulary of a training set: n-grams that stand in at least so many letters, idf = ln((1 + n) / (1 + df)) + 1.
 
     The smoothed idf is scikit-learn's (``TfidfTransformer``).

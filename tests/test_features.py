@@ -43,7 +43,7 @@ def test_values_are_those_of_scikit_learn(kind):
 
 
 def test_words_and_characters_have_their_own_length():
-    vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_characters=1)
+    vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_words=1, min_characters=1)
     values = dense(BATCH[:3], vocabulary)
     np.testing.assert_allclose((values[:, : vocabulary.first_word] ** 2).sum(axis=1), CHARACTER_WEIGHT**2, atol=1e-5)
     np.testing.assert_allclose((values[:, vocabulary.first_word :] ** 2).sum(axis=1), 1, atol=1e-5)
@@ -66,7 +66,7 @@ def test_an_empty_batch_is_no_trouble():
 @given(st.lists(st.lists(st.sampled_from(["拖欠", "工资", "征地", "补偿", BREAK, "𠮷", "5g", "没"]), max_size=12), min_size=1, max_size=6), st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_a_letters_features_do_not_depend_on_its_batch(batch, random):
-    vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_characters=1)
+    vocabulary = learn_vocabulary(grams(BATCH), len(BATCH), min_words=1, min_characters=1)
     together = dense(batch, vocabulary)
     order = list(range(len(batch)))
     random.shuffle(order)

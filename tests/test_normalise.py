@@ -76,6 +76,14 @@ def test_a_full_width_comma_becomes_an_ascii_comma():
     assert normalise("停水，停电") == "停水,停电"
 
 
+def test_nothing_invisible_comes_out_of_compatibility_forms():
+    """Over all of Unicode: a character whose compatibility form is invisible is itself dropped first."""
+    for code in range(0x110000):
+        read = rules.stacked_marks(rules.compatibility_forms(rules.lone_surrogates_and_controls(chr(code))))
+        assert rules.lone_surrogates_and_controls(read) == read, hex(code)
+        assert rules.compatibility_forms(read) == read, hex(code)
+
+
 def test_every_rule_leaves_plain_text_alone():
     plain = "村里修路占了我家的地,三年没有补偿。"
     assert [rule(plain) for rule in rules.RULES] == [plain] * len(rules.RULES)
@@ -118,7 +126,7 @@ FRAGMENTS = [
 
 
 @given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join)))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=800, deadline=None)
 @example("&am&#8203;p;lt;b&gt;")
 @example("138  0000--0000")
 @example("<<b>b>甲</b</b>>")

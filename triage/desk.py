@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from triage.taxonomy import Taxonomy
 
 CATEGORY, PURPOSE = "category", "purpose"
+TITLE_COUNTS = 3  # a title says the matter in a line; 1, 2 and 3 were tried (docs/decisions.md)
 READS = {"normalise": 1, "tokens": 1, "features": 1, "hmm": HMM}  # raise a number when that room reads a letter otherwise than before
 
 
@@ -107,10 +108,11 @@ class Desk:
 
 
 def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
-    """A letter's normalised text, and its tokens: those of a title that stands apart count twice, since it says the matter in a line."""
-    text = normalise(letter.text)
-    title = segmenter.tokens(normalise(letter.title)) if letter.title else []
-    return text, [*title, BREAK, *segmenter.tokens(text)] if title else segmenter.tokens(text)
+    """A letter's normalised text, and its tokens: those of a title that stands apart count ``TITLE_COUNTS`` times."""
+    title, body = normalise(letter.title), normalise(letter.body)
+    if not title:
+        return body, segmenter.tokens(body)
+    return f"{title}\n{body}", [*(TITLE_COUNTS * [*segmenter.tokens(title), BREAK]), *segmenter.tokens(body)]
 
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter) -> Desk:

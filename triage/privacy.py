@@ -24,6 +24,7 @@ BANK_CARD = re.compile(r"(?<![0-9A-Za-z.])[1-9]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 
 PATTERNS = (IDENTITY_NUMBER, OLD_IDENTITY_NUMBER, MOBILE_PHONE, LAND_LINE, BANK_CARD, EMAIL)
+_MASKS = re.compile(r"\*{2,}")
 _WORTH_LOOKING = re.compile(r"\d(?:[ -]?\d){6}|@")
 
 
@@ -35,6 +36,9 @@ def mask(text: str) -> str:
     """
     if _WORTH_LOOKING.search(text) is None:
         return text
-    for pattern in PATTERNS:
-        text = pattern.sub(MASK, text)
-    return text
+    before = ""
+    while text != before:  # a masked number may have stood in the way of its neighbour
+        before = text
+        for pattern in PATTERNS:
+            text = pattern.sub(MASK, text)
+    return _MASKS.sub(MASK, text)

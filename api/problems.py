@@ -33,7 +33,7 @@ TITLES = {
 
 def problem(status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """One error as a response."""
-    body = {"type": f"/docs/problems#{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
+    body = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 

@@ -123,7 +123,7 @@ class DepartmentListed(BaseModel):
 class Problem(BaseModel):
     """An error (RFC 9457). It never repeats what was sent."""
 
-    type: str = Field(examples=["about:blank#unknown-field"])
+    type: str = Field(examples=["urn:letter-triage:problem:unknown-field"])
     title: str
     status: int
     detail: str

@@ -96,7 +96,7 @@ def test_a_bad_body_is_a_problem_that_repeats_nothing(client, body, status, kind
     answer = post(client, body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     problem = answer.json()
-    assert problem["type"].endswith(f"#{kind}")
+    assert problem["type"].endswith(f":{kind}")
     assert problem["status"] == status
     assert SECRET not in answer.text
     assert len(answer.text) < 1_000

@@ -128,7 +128,7 @@ def _accused(marks: list[Mark]) -> tuple[tuple[str, ...], tuple[str, ...]]:
             left += 1
         while right < len(marks) and marks[right].start <= unit.end + REACH:
             right += 1
-        if unit.kind == UNIT and unit.clause not in praised:
+        if unit.kind == UNIT and unit.clause not in praised and unit.unit not in found[GRAVE]:
             found[_verdict(unit, marks[left:right])].append(unit.unit)
     return tuple(dict.fromkeys(found[GRAVE])), tuple(dict.fromkeys(found[LIGHT]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,8 +78,24 @@ def serve(
     from api.settings import settings
 
     known = settings()
+    address = (host or known.host, known.port if port < 0 else port)
+    listening = _listen(*address)
     service = create_app(_desk(), known)
-    uvicorn.run(service, host=host or known.host, port=known.port if port < 0 else port, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+    print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)
+    server = uvicorn.Server(uvicorn.Config(service, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
+    server.run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before the model is loaded: who cannot have it should hear so at once."""
+    from api.settings import SettingsError
+
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"TRIAGE_HOST, TRIAGE_PORT: cannot listen on {host}:{port} ({error.strerror}). A free port of this machine is needed. Choose another, or stop what holds it."
+        ) from error
 
 
 def read_letter(letter: str) -> str:

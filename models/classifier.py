@@ -90,7 +90,7 @@ class CategoryModel:
         spread = max(float(reading.margins[row, head.span].std()), 1e-6) ** head.curve.power
         moved = reading.matrix.values[at] * self.weights[columns, head.first + label] * (head.curve.scale / spread)
         size = np.abs(moved)
-        near = np.argpartition(-size, 3 * limit)[: 3 * limit] if len(size) > 3 * limit else np.arange(len(size))
+        near = np.argpartition(-size, 2 * limit)[: 2 * limit] if len(size) > 2 * limit else np.arange(len(size))
         best = near[np.lexsort((near, -size[near]))]
         first = reading.matrix.first[at][best]
         return _merged([(reading.grams.term(gram), float(move)) for gram, move in zip(first, moved[best], strict=True)], limit)

@@ -52,8 +52,9 @@ def grams(batch: Sequence[Sequence[str]]) -> Grams:
     >>> sorted({found.term(i) for i in range(len(found.keys))})
     ['工', '工资', '拖', '拖欠', '拖欠工', '拖欠工资', '欠', '欠工', '欠工资', '资']
     """
-    lengths = np.array([len(token) for tokens in batch for token in (*tokens, BREAK)], dtype=np.int64)
-    text = "".join(part for tokens in batch for part in (*tokens, BREAK))
+    flat = [token for tokens in batch for token in (*tokens, BREAK)]
+    lengths = np.fromiter(map(len, flat), np.int64, len(flat))
+    text = "".join(flat)
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     per_letter = np.array([len(tokens) + 1 for tokens in batch], dtype=np.int64)
     ends = np.cumsum(lengths)
@@ -151,8 +152,10 @@ class Vocabulary:
         """Columns, values, first places and known share of one letter, whose n-grams stand at ``mine``."""
         mine = mine[np.argsort(found.keys[mine])]
         keys = found.keys[mine]
-        new = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
-        keys, first, counts = keys[new], mine[new], np.diff(np.append(new, len(keys)))
+        is_new = np.ones(len(keys), bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
+        new = np.flatnonzero(is_new)
+        keys, first, counts = keys[new], mine[new], np.diff(new, append=len(keys))
         columns = self.find(keys)
         pairs = slice(*np.searchsorted(keys, _PAIRS))
         known = counts[pairs][columns[pairs] >= 0].sum() / max(1, counts[pairs].sum())

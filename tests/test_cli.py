@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from io import StringIO
@@ -70,8 +72,6 @@ def test_a_bad_setting_is_named_and_exits_with_2(run):
 
 
 def test_a_damaged_model_exits_with_5(run, home, tmp_path):
-    import shutil
-
     copy = tmp_path / "office"
     shutil.copytree(home, copy)
     weights = next(copy.glob("models/*/weights.npy"))
@@ -103,6 +103,38 @@ def test_no_command_shows_the_help(run):
 def test_the_help_enters_no_heavy_room(run):
     code = "import sys, api.cli; print([name for name in ('numpy', 'sklearn', 'fastapi', 'rjieba', 'pydantic', 'scipy') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
+
+
+def test_serve_answers_over_http_and_ends_when_told(home):
+    import urllib.request
+
+    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "TRIAGE_HOME": str(home)}) as server:
+        address = server.stderr.readline().decode().strip().removesuffix("/docs")
+        body = json.dumps({"text": LETTER}).encode()
+        request = urllib.request.Request(f"{address}/v1/classify", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert json.load(answer)["category"]["code"] == "wages"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=40) in (0, -signal.SIGTERM)
+
+
+def test_a_port_in_use_is_named_and_exits_with_2(run):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert b"TRIAGE_PORT" in done.stderr
+
+
+def test_init_again_trains_another_version_that_decides_the_same(run, home, desk, tmp_path):
+    shutil.copytree(home, tmp_path / "office")
+    before = json.loads(run("classify", LETTER).stdout)
+    again = json.loads(run("init", "--again", "--json", TRIAGE_HOME=str(tmp_path / "office")).stdout)["model"]
+    after = json.loads(run("classify", LETTER, TRIAGE_HOME=str(tmp_path / "office")).stdout)
+    assert (before["model"], after["model"]) == (desk.version, again)
+    assert before | {"model": again} == after
 
 
 def shown(decision, text, **options):

@@ -55,7 +55,7 @@ def test_the_ci_runs_the_readmes_test_command():
 
 
 def test_every_exit_status_is_documented():
-    import triage.errors as errors
+    from triage import errors
 
     statuses = {kind.exit_status for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
     for status in statuses - {1}:

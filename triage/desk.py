@@ -51,6 +51,7 @@ class Desk:
         self.guards = Guards(taxonomy)
         if stored:
             _check_fits(stored, taxonomy, segmenter)
+            self._desks = routing.desks(stored.model.head(CATEGORY).labels, taxonomy)
 
     def decide(self, letters: Sequence[Letter]) -> list[Decision]:
         """One decision a letter, in order; each the same alone and in any batch."""
@@ -67,18 +68,19 @@ class Desk:
         return decisions
 
     def _decided(self, letter: Letter, text: str, model: CategoryModel, scored: Scored, row: int) -> Decision:
-        head, chances = model.head(CATEGORY), scored.categories[row]
-        ranked = np.argsort(-chances, kind="stable")
-        likely = [self._category(head.labels[i], float(chances[i])) for i in ranked[: max(2, int((chances >= head.candidate_floor).sum()))]]
-        candidates = tuple(score for score in likely if score.probability >= head.candidate_floor) or (likely[0],)
+        head, chances = model.head(CATEGORY), scored.categories[row].tolist()
+        chosen, runner_up = routing.choose(scored.categories[row], self._desks)
+        likely = sorted((i for i, chance in enumerate(chances) if chance >= head.candidate_floor or i == chosen), key=lambda i: -chances[i])
+        candidates = tuple(self._category(head.labels[i], chances[i]) for i in likely)
+        category, second = candidates[likely.index(chosen)], self._category(head.labels[runner_up], chances[runner_up])
         purpose = self._purpose(model.head(PURPOSE).labels, scored.purposes[row])
-        judged = routing.Judged(candidates, likely[1] if len(likely) > 1 else None, purpose, head.send_thresholds[ranked[0]], self.guards.read(text))
+        judged = routing.Judged(category, second, purpose, head.send_thresholds[chosen], self.guards.read(text))
         way = routing.route(judged, self.taxonomy, self.guards)
-        why = tuple(Term(term, weight) for term, weight in model.why(scored.reading, row, head, int(ranked[0])))
+        why = tuple(Term(term, weight) for term, weight in model.why(scored.reading, row, head, chosen))
         lead, *co_handlers = routing.labels([way.lead, *way.co_handlers], self.taxonomy)
         return Decision(
             letter=letter.id,
-            category=candidates[0],
+            category=category,
             candidates=candidates,
             purpose=purpose,
             lead=lead,

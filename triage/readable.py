@@ -28,12 +28,12 @@ def why_not(written: str, normalised: str, tokens: list[str], known: float) -> R
     >>> why_not("还我工资", "还我工资", ["还", "我", "工资"], 1.0) is None
     True
     """
-    words = [token for token in tokens if token != BREAK]
+    words = "".join(tokens).replace(BREAK, "")
     if not words:
         signs = sum(map(str.isalnum, written))
         return UNREADABLE if signs >= MIN_HAN else TOO_SHORT if signs else EMPTY
-    readable = sum(map(len, words))
-    han = sum(len(word) for word in words if not word.isascii())
+    readable = len(words)
+    han = readable - len(words.encode("ascii", "ignore"))
     if len(_REPLACED.findall(normalised)) * 8 > han:
         return UNREADABLE
     if han < MIN_HAN and readable < 2 * MIN_HAN:

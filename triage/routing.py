@@ -9,9 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from triage.letter import Label, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from triage.guards import Findings, Guards
     from triage.letter import CategoryScore, PurposeScore
     from triage.taxonomy import Taxonomy
@@ -44,16 +50,37 @@ class Route:
 class Judged:
     """What the rooms before this one know of a letter: its scores, the probability it needs to go on alone, the guards' findings."""
 
-    candidates: tuple[CategoryScore, ...]
-    runner_up: CategoryScore | None
+    category: CategoryScore
+    runner_up: CategoryScore
     purpose: PurposeScore
     send_from: float
     findings: Findings
 
 
+def desks(categories: Sequence[str], taxonomy: Taxonomy) -> NDArray[np.int64]:
+    """A number for each category's lead (n_categories,), the same for the same lead."""
+    numbers = {code: number for number, code in enumerate(taxonomy.departments)}
+    return np.array([numbers[taxonomy.categories[code].lead] for code in categories])
+
+
+def choose(chances: NDArray[np.float32], desks: NDArray[np.int64]) -> tuple[int, int]:
+    """The category to route by and the likeliest other one: the desk with the most probability in all, then its likeliest category.
+
+    ``chances`` (n_categories,); ``desks`` (n_categories,) a number for each category's lead. A letter sent to the wrong desk costs
+    weeks; a wrong category at the right desk costs nothing.
+
+    >>> choose(np.array([0.40, 0.35, 0.25]), np.array([0, 1, 1]))
+    (1, 0)
+    """
+    shares = np.bincount(desks, weights=chances)[desks]
+    chosen = int(np.lexsort((chances, shares))[-1])
+    others = np.where(np.arange(len(chances)) == chosen, -1.0, chances)
+    return chosen, int(others.argmax())
+
+
 def route(judged: Judged, taxonomy: Taxonomy, guards: Guards) -> Route:
     """The route of one letter that could be judged."""
-    category = taxonomy.categories[judged.candidates[0].code]
+    category = taxonomy.categories[judged.category.code]
     names = {code: department.name for code, department in taxonomy.departments.items()}
     way = Route(category.lead, list(category.co_handlers))
     way.reasons.append(Reason("category", f"{category.name} → {names[category.lead]}"))
@@ -66,12 +93,12 @@ def route(judged: Judged, taxonomy: Taxonomy, guards: Guards) -> Route:
 
 
 def _doubt(way: Route, judged: Judged) -> None:
-    first, second = judged.candidates[0], judged.runner_up
+    first, second = judged.category, judged.runner_up
     if first.code == OTHER:
         way.review("other", "不属于任何已知类别,由信访局人工办理")
     if first.probability < judged.send_from:
         way.review("uncertain", f"类别把握 {first.probability:.0%},低于该类别直接分流的要求")
-    if second and first.probability - second.probability < TOO_CLOSE:
+    if first.probability - second.probability < TOO_CLOSE:
         way.review("close", f"{first.name} 与 {second.name} 难以区分")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from triage import taxonomy as taxonomies
 from triage.desk import CATEGORY, PURPOSE, open_desk, read
 from triage.letter import Letter
+from triage.routing import choose, desks
 from triage.taxonomy import path_of
 from triage.tokens import DICTIONARY, Segmenter
 
@@ -60,15 +61,17 @@ def main():
     lead = [taxonomy.categories[row["category"]].lead for row in labelled]
 
     print(f"letters                             {len(labelled)}, model {desk.version}")
-    print("category, first place              ", share(order[:, 0] == truth))
+    chosen = np.array([choose(row, desks(head.labels, taxonomy))[0] for row in chances])
+    print("category of the decision           ", share(chosen == truth))
+    print("category, likeliest                ", share(order[:, 0] == truth))
     print("category, within the first three   ", share((order[:, :3] == truth[:, None]).any(axis=1)))
     print(
         "category or second matter, first   ",
-        share(head.labels[first] in (row["category"], row["second"]) for first, row in zip(order[:, 0], labelled, strict=True)),
+        share(head.labels[first] in (row["category"], row["second"]) for first, row in zip(chosen, labelled, strict=True)),
     )
     print(
         "lead of the category               ",
-        share(taxonomy.categories[head.labels[first]].lead == right for first, right in zip(order[:, 0], lead, strict=True)),
+        share(taxonomy.categories[head.labels[first]].lead == right for first, right in zip(chosen, lead, strict=True)),
     )
     print(
         "lead of the decision, guards on    ",
@@ -87,13 +90,13 @@ def main():
     print(
         "sent to review, by rule            ", dict(Counter(reason.rule for decision in decisions for reason in decision.reasons if reason.rule != "category"))
     )
-    mistakes = [(float(chances[i, order[i, 0]] - chances[i, truth[i]]), i) for i in range(len(labelled)) if order[i, 0] != truth[i]]
+    mistakes = [(float(chances[i, chosen[i]] - chances[i, truth[i]]), i) for i in range(len(labelled)) if chosen[i] != truth[i]]
     print("\nright <- taken for, most frequent first")
-    for (right, taken), count in Counter((labelled[i]["category"], head.labels[order[i, 0]]) for _, i in mistakes).most_common(25):
+    for (right, taken), count in Counter((labelled[i]["category"], head.labels[chosen[i]]) for _, i in mistakes).most_common(25):
         print(f"  {count:3d}  {right} <- {taken}")
     print("\nworst mistakes (id: right, taken for, how much surer)")
     for gap, i in sorted(mistakes, reverse=True)[:20]:
-        print(f"  {labelled[i]['id']}: {labelled[i]['category']}, {head.labels[order[i, 0]]}, {gap:.2f}")
+        print(f"  {labelled[i]['id']}: {labelled[i]['category']}, {head.labels[chosen[i]]}, {gap:.2f}")
 
 
 if __name__ == "__main__":

@@ -33,9 +33,14 @@ class Curve:
         >>> Curve(3.0).probabilities(np.array([[0.0, 0.0]])).tolist()
         [[0.5, 0.5]]
         """
-        spread = np.maximum(margins.std(axis=1, keepdims=True), 1e-6) ** self.power
-        weights = np.exp(self.scale * (margins - margins.max(axis=1, keepdims=True)) / spread)
+        weights = np.exp((margins - margins.max(axis=1, keepdims=True)) * self.units(margins))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def units(self, margins: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n_letters, 1) log-odds that one unit of a letter's margin is worth."""
+        centred = margins - margins.mean(axis=1, keepdims=True)
+        spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / margins.shape[1])
+        return np.asarray(self.scale / np.maximum(spread, 1e-6) ** self.power)[:, None]
 
 
 def learn_curve(margins: NDArray[np.float32], targets: NDArray[np.float32]) -> Curve:

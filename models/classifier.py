@@ -81,28 +81,27 @@ class CategoryModel:
         return head.curve.probabilities(reading.margins[:, head.span])
 
     def why(self, reading: Reading, row: int, head: Head, label: int, limit: int = 8) -> list[tuple[str, float]]:
-        """The terms of letter ``row`` that moved the log-odds of ``label`` most, strongest first, either sign.
+        """The terms of letter ``row`` that moved the log-odds of ``label`` most, strongest first: a quarter of them those against it.
 
         Each term stands in the letter. A term that is part of a stronger one of the same sign is told once, with it.
         """
         at = reading.matrix.letter(row)
-        columns = reading.matrix.columns[at]
-        spread = max(float(reading.margins[row, head.span].std()), 1e-6) ** head.curve.power
-        moved = reading.matrix.values[at] * self.weights[columns, head.first + label] * (head.curve.scale / spread)
-        size = np.abs(moved)
-        near = np.argpartition(-size, 2 * limit)[: 2 * limit] if len(size) > 2 * limit else np.arange(len(size))
-        best = near[np.lexsort((near, -size[near]))]
-        first = reading.matrix.first[at][best]
-        return _merged([(reading.grams.term(gram), float(move)) for gram, move in zip(first, moved[best], strict=True)], limit)
+        unit = float(head.curve.units(reading.margins[row : row + 1, head.span])[0, 0])
+        moved = reading.matrix.values[at] * self.weights[reading.matrix.columns[at], head.first + label] * unit
+        order, first = np.argsort(moved, kind="stable"), reading.matrix.first[at]
+        against = [(reading.grams.term(first[i]), float(moved[i])) for i in order[:limit] if moved[i] < 0]
+        speaking = [(reading.grams.term(first[i]), float(moved[i])) for i in order[: -2 * limit - 1 : -1] if moved[i] > 0]
+        told = _merged(against)[: limit // 4]
+        return sorted(_merged(speaking)[: limit - len(told)] + told, key=lambda term: -abs(term[1]))
 
 
-def _merged(moves: list[tuple[str, float]], limit: int) -> list[tuple[str, float]]:
+def _merged(moves: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Terms of one sign, strongest first, each with the terms that it holds or that hold it."""
     told: dict[str, float] = {}
     for term, move in moves:
-        host = next((known for known, weight in told.items() if (term in known or known in term) and (weight > 0) == (move > 0)), None)
-        told[host if host is not None else term] = told.get(host, 0.0) + move if host is not None else move
-    ranked = sorted(told.items(), key=lambda item: -abs(item[1]))
-    return [(term, round(move, 3)) for term, move in ranked[:limit]]
+        host = next((known for known in told if term in known or known in term), term)
+        told[host] = told.get(host, 0.0) + move
+    return sorted(((term, round(move, 3)) for term, move in told.items()), key=lambda item: -abs(item[1]))
 
 
 def _product(matrix: Matrix, weights: NDArray[np.float32]) -> NDArray[np.float32]:

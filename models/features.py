@@ -172,7 +172,7 @@ class Vocabulary:
         return int(np.searchsorted(self.keys, _WORD_BIT))
 
 
-def learn_vocabulary(found: Grams, n_letters: int, *, min_words: int = 2, min_characters: int = 2) -> Vocabulary:
+def learn_vocabulary(found: Grams, n_letters: int, *, min_words: int = 2, min_characters: int = 3) -> Vocabulary:
     """The vocabulary of a training set: n-grams that stand in at least so many letters, idf = ln((1 + n) / (1 + df)) + 1.
 
     The smoothed idf is scikit-learn's (``TfidfTransformer``).

@@ -46,7 +46,7 @@ def test_an_unknown_letter_is_known_to_be_unknown(fitted):
 def test_why_adds_up_with_the_margin(fitted):
     model, _ = fitted
     reading, head = model.read([BATCH[0]]), model.head("category")
-    moved = sum(move for _, move in model.why(reading, 0, head, 0, limit=1000))
+    moved = sum(move for _, move in model.why(reading, 0, head, 0, limit=4_000))
     unit = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power
     assert moved == pytest.approx(float(reading.margins[0, 0] - model.intercepts[0]) * unit, abs=0.05)
 

@@ -111,10 +111,11 @@ class Desk:
 
 def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
     """A letter's normalised text, and its tokens: those of a title that stands apart count ``TITLE_COUNTS`` times."""
-    title, body = normalise(letter.title), normalise(letter.body)
-    if not title:
-        return body, segmenter.tokens(body)
-    return f"{title}\n{body}", [*(TITLE_COUNTS * [*segmenter.tokens(title), BREAK]), *segmenter.tokens(body)]
+    text = normalise(letter.text)
+    if not letter.title:
+        return text, segmenter.tokens(text)
+    title, _, body = text.partition("\n")
+    return text, [*(TITLE_COUNTS * [*segmenter.tokens(title), BREAK]), *segmenter.tokens(body)]
 
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter) -> Desk:

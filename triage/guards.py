@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,8 +39,7 @@ _CLAUSE_END = re.compile(r"[,.!?;:，。！？；：、\n\"“”'‘’()《》
 _FILL = re.compile(r"[\s*#~_\-—–·•・|/\\+=^`]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A word of the guards in the letter: its kind, the department it names (for a unit), its clause and its place in the squeezed text."""
 
     kind: str

@@ -7,7 +7,7 @@ from models import store
 from triage import routing
 from triage.desk import Desk
 from triage.guards import Guards
-from triage.letter import CategoryScore, Letter, PurposeScore
+from triage.letter import CategoryScore, Letter
 from triage.normalise import normalise
 
 
@@ -121,9 +121,7 @@ def test_the_guard_is_not_talked_out_of_it(decide, text):
 def test_the_guard_is_never_outvoted_by_a_probability(taxonomy, guards):
     certain = CategoryScore("pollution", "环境污染", "环境保护", 1.0)
     findings = guards.read("举报环保局局长受贿")
-    way = routing.route(
-        routing.Judged(certain, CategoryScore("water", "水", "水", 0.0), PurposeScore("appeal", "申诉求决", 1.0), 0.5, findings), taxonomy, guards
-    )
+    way = routing.route(routing.Judged(certain, CategoryScore("water", "水", "水", 0.0), 0.5, findings), taxonomy, guards)
     assert (way.lead, way.co_handlers, way.needs_review) == ("discipline", [], True)
 
 

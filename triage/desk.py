@@ -74,7 +74,7 @@ class Desk:
         candidates = tuple(self._category(head.labels[i], chances[i]) for i in likely)
         category, second = candidates[likely.index(chosen)], self._category(head.labels[runner_up], chances[runner_up])
         purpose = self._purpose(model.head(PURPOSE).labels, scored.purposes[row])
-        judged = routing.Judged(category, second, purpose, head.send_thresholds[chosen], self.guards.read(text))
+        judged = routing.Judged(category, second, head.send_thresholds[chosen], self.guards.read(text))
         way = routing.route(judged, self.taxonomy, self.guards)
         why = tuple(Term(term, weight) for term, weight in model.why(scored.reading, row, head, chosen))
         lead, *co_handlers = routing.labels([way.lead, *way.co_handlers], self.taxonomy)

@@ -48,14 +48,6 @@ class ModelError(TriageError):
     kind = "model-refused"
 
 
-class BusyError(TriageError):
-    """Another process holds what this one needs."""
-
-    status = 409
-    exit_status = 7
-    kind = "already-running"
-
-
 class StorageError(TriageError):
     """The office's folder cannot be written: full, read-only, or not there."""
 

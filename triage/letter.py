@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-CHANNELS = ("letter", "web", "visit", "phone", "fax")
 MAX_CHARACTERS = 100_000
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from triage.guards import Findings, Guards
-    from triage.letter import CategoryScore, PurposeScore
+    from triage.letter import CategoryScore
     from triage.taxonomy import Taxonomy
 
 FORWARD, ASSIGN, PRESENT, INFORM = "forward", "assign", "present", "inform"
@@ -52,7 +52,6 @@ class Judged:
 
     category: CategoryScore
     runner_up: CategoryScore
-    purpose: PurposeScore
     send_from: float
     findings: Findings
 

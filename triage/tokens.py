@@ -11,7 +11,6 @@ from triage.normalise import HAN
 from triage.taxonomy import DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 DICTIONARY = "dictionary.txt"
@@ -40,10 +39,6 @@ class Segmenter:
         """
         words = self._jieba.cut(_NOT_A_WORD.sub(BREAK, text.lower()), HMM)
         return [word for word in words if word]
-
-    def batch(self, texts: Iterable[str]) -> list[list[str]]:
-        """``tokens`` of every text, in order."""
-        return [self.tokens(text) for text in texts]
 
 
 def read_dictionary(path: Path) -> list[tuple[str, int]]:

@@ -64,7 +64,7 @@ def _storage(home: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{home}: cannot be used ({error.strerror}). The office's folder must be writable and have room. Set TRIAGE_HOME to another folder, or free space."
+            f"{home}: cannot be used ({error.strerror or error}). The office's folder must be writable and have room. Set TRIAGE_HOME to another folder, or free space."
         ) from error
 
 

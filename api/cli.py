@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.models import models_app
+from api.training import app as training_app
 from triage.errors import InputError, TriageError
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="信访来信分办:说什么事、归谁办、有多大把握、凭什么。\n\nWhat a complaint letter is about, who must answer, how sure that is, and why.",
 )
+
+app.add_typer(training_app)
+app.add_typer(models_app, name="models")
 
 AsJson = Annotated[bool, typer.Option("--json", help="按 JSON 输出(管道中默认) / print JSON, as in a pipe")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,7 +15,7 @@ from triage.normalise import normalise
 from triage.routing import DISPOSITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from triage.letter import Decision
 
@@ -53,6 +53,26 @@ def _highlighted(text: str, decision: Decision) -> Text:
         pattern = re.compile(r"[\W\d_]*".join(map(re.escape, term.term)), re.IGNORECASE)
         shown.highlight_regex(pattern, "bold green" if term.weight > 0 else "red")
     return shown
+
+
+def tell(answer: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print an answer as names and values, one a line; what holds categories becomes a table of them."""
+    console = console or Console()
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in answer.items():
+        for line, part in enumerate(value if isinstance(value, list) else [value]):
+            if not isinstance(part, dict):
+                table.add_row(Text(name if line == 0 else "", "bold"), Text(str(part)))
+    console.print(table)
+    if categories := answer.get("categories"):
+        console.print(_categories(categories))
+
+
+def _categories(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table("category", "letters", "precision", "recall", "f1", box=None, padding=(0, 2, 0, 0))
+    for label, figures in found.items():
+        table.add_row(label, *("—" if value is None else str(value) for value in figures.values()))
+    return table
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MIN_LETTERS = 10  # fewer held-out letters than this above a threshold say nothing about it
+NEVER = 2.0  # a threshold that no probability reaches
+SURE = 0.5  # below it another label may be likelier still in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +70,67 @@ def expected_calibration_error(probabilities: NDArray[np.float32], labels: NDArr
     return round(sum(gaps) / len(labels), 6)
 
 
-def candidate_floor(probabilities: NDArray[np.float32], labels: NDArray[np.int64], coverage: float) -> float:
-    """The probability above which a label is a candidate, so that the right one is among them with ``coverage``.
+def candidate_floor(probabilities: NDArray[np.float32], labels: NDArray[np.int64], coverage: float, confidence: float) -> float:
+    """The probability from which a label is a candidate, so that with ``confidence`` the right one is among them with ``coverage``.
 
-    Split conformal prediction with the probability of the right label as score (Sadinle, Lei, Wasserman 2019).
+    Split conformal prediction with the probability of the right label as score (Sadinle, Lei, Wasserman 2019). The coverage that the
+    k-th smallest of n scores gives is distributed as Beta(n + 1 - k, k) (Vovk 2012); the largest k that holds the promise is taken.
+    0.0, every label, where there are too few letters for any.
     """
+    from scipy.stats import beta
+
     scores = np.sort(probabilities[np.arange(len(labels)), labels])
-    allowed = int(np.floor((len(labels) + 1) * (1 - coverage)))
-    return float(scores[max(0, allowed - 1)]) if allowed else 0.0
+    k = np.arange(1, len(scores) + 1)
+    held = np.flatnonzero(beta.cdf(coverage, len(scores) + 1 - k, k) <= 1 - confidence)
+    return float(scores[held[-1]]) if len(held) else 0.0
 
 
-def send_thresholds(probabilities: NDArray[np.float32], labels: NDArray[np.int64], precision: float) -> NDArray[np.float32]:
-    """For each label (n_labels,), the probability from which on its first choices held the target precision.
+def send_thresholds(probabilities: NDArray[np.float32], labels: NDArray[np.int64], precision: float, confidence: float) -> NDArray[np.float32]:
+    """For each label (n_labels,), the probability from which on its first choices are right with ``precision``; 2.0 is "never".
 
-    A label with too few held-out letters takes the threshold of all labels together; one that never holds it gets 2.0, "never".
+    Each label that can prove a threshold holds it, with ``confidence``, for itself. Those with too few letters held out to prove any
+    have one threshold in common, which holds for all of them together.
     """
-    first, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    general = _threshold(first, right, precision, 2.0)
-    chosen = probabilities.argmax(axis=1)
-    each = [_threshold(first[chosen == label], right[chosen == label], precision, general) for label in range(probabilities.shape[1])]
-    return np.array(each, dtype=np.float32)
+    chosen, first = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = chosen == labels
+    each = np.array([_threshold(first[chosen == label], right[chosen == label], precision, confidence) for label in range(probabilities.shape[1])])
+    rest = each == NEVER
+    those = rest[chosen]
+    each[rest] = _threshold(first[those], right[those], precision, confidence)
+    return each.astype(np.float32)
 
 
-def _threshold(first: NDArray[np.float32], right: NDArray[np.bool_], precision: float, otherwise: float) -> float:
-    if len(first) < MIN_LETTERS:
-        return otherwise
+def _threshold(first: NDArray[np.float32], right: NDArray[np.bool_], precision: float, confidence: float) -> float:
+    """The lowest threshold that a sequence of tests accepts (Angelopoulos et al. 2021, "Learn then Test", fixed sequence).
+
+    The order of the tests must not depend on who was right: it begins where the probabilities themselves promise the clearest
+    case, goes on to ever lower thresholds, and ends at the first that fails, so no correction for many tests is due.
+    """
     order = np.argsort(-first, kind="stable")
-    precisions = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    held = np.flatnonzero((precisions >= precision) & (np.arange(len(order)) >= MIN_LETTERS - 1))
-    return float(first[order[held[-1]]]) if len(held) else 2.0
+    first, right = first[order], right[order]
+    sure = int((first >= SURE).sum())
+    counts = np.arange(1, sure + 1)
+    if not sure:
+        return NEVER
+    clearest = int(np.argmax((np.cumsum(first[:sure]) / counts - precision) * np.sqrt(counts))) + 1
+    accepted = NEVER
+    for count in _steps(clearest, sure):
+        if _chance(int(right[:count].sum()), count, precision) > 1 - confidence:
+            break
+        accepted = float(first[count - 1])
+    return accepted
+
+
+def _steps(start: int, stop: int) -> list[int]:
+    """Counts from ``start`` to ``stop``, each a tenth above the one before."""
+    steps = [start]
+    while steps[-1] < stop:
+        steps.append(min(stop, max(steps[-1] + 1, int(steps[-1] * 1.1))))
+    return steps
+
+
+def _chance(right: int, count: int, precision: float) -> float:
+    """How likely at least ``right`` of ``count`` are right where each is with ``precision``: small speaks for a better one."""
+    from scipy.stats import binom
+
+    return float(binom.sf(right - 1, count, precision))

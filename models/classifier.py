@@ -68,7 +68,7 @@ class CategoryModel:
 
     def head(self, name: str) -> Head:
         """The head that answers ``name``. Raises KeyError when the model was never asked that."""
-        return next(head for head in self.heads if head.name == name)
+        return {head.name: head for head in self.heads}[name]
 
     def read(self, batch: Batch) -> Reading:
         """Look at a batch of tokenised letters once."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BREAK = " "
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 _BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
-_WORD_BIT = np.uint64(1 << 63)
+WORD_BIT = np.uint64(1 << 63)
 _PAIRS = np.array([1 << 21, 1 << 42], np.uint64)  # keys of two characters lie between
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
 
@@ -78,8 +78,8 @@ def _word_grams(codes: NDArray[np.uint64], starts: NDArray[np.int64], ends: NDAr
     pairs = np.flatnonzero(real[:-1] & real[1:])
     doubled = _mix(hashes[pairs] * _MULTIPLIER + hashes[pairs + 1])
     return [
-        (hashes[real] | _WORD_BIT, rows[real], starts[real], ends[real]),
-        (doubled | _WORD_BIT, rows[pairs], starts[pairs], ends[pairs + 1]),
+        (hashes[real] | WORD_BIT, rows[real], starts[real], ends[real]),
+        (doubled | WORD_BIT, rows[pairs], starts[pairs], ends[pairs + 1]),
     ]
 
 
@@ -169,17 +169,4 @@ class Vocabulary:
     @property
     def first_word(self) -> int:
         """The first column that is a word; characters stand before it."""
-        return int(np.searchsorted(self.keys, _WORD_BIT))
-
-
-def learn_vocabulary(found: Grams, n_letters: int, *, min_words: int = 2, min_characters: int = 3) -> Vocabulary:
-    """The vocabulary of a training set: n-grams that stand in at least so many letters, idf = ln((1 + n) / (1 + df)) + 1.
-
-    The smoothed idf is scikit-learn's (``TfidfTransformer``).
-    """
-    keys, position = np.unique(found.keys, return_inverse=True)
-    cells = np.unique(found.rows * len(keys) + position)
-    letters_with = np.bincount(cells % max(1, len(keys)), minlength=len(keys))
-    keep = letters_with >= np.where(keys >= _WORD_BIT, min_words, min_characters)
-    idf = np.log((1 + n_letters) / (1 + letters_with[keep])) + 1
-    return Vocabulary(keys[keep], idf.astype(np.float32))
+        return int(np.searchsorted(self.keys, WORD_BIT))

@@ -1,197 +1,188 @@
-"""Labelled letters to a model: learned with scikit-learn, calibrated on letters held out.
+"""Labelled letters to a model: settings chosen, weights learned and probabilities calibrated, all on letters held out.
 
-Two linear classifiers see the same features and are averaged: one-against-rest linear SVMs, which are exact about the words they
-have met often, and complement naive Bayes (Rennie et al. 2003), which is robust where letters are few and writers new. The average of
-two linear classifiers is again one matrix of weights.
+The letters are read part by part, twice; what is kept of a letter is its row of features. Every figure that a model promises comes from
+letters that the classifier behind the figure has not seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models import calibration
 from models.classifier import CategoryModel, Head
-from models.features import Matrix, grams, learn_vocabulary
+from models.features import Vocabulary, grams
+from models.linear import Settings, Task
+from models.search import learn, search
+from models.vocabulary import learn_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from models.features import Grams
+    from models.linear import Linear
+
     Batch = Sequence[Sequence[str]]
     Progress = Callable[[str, float], None]
-    Linear = tuple[NDArray[np.float32], NDArray[np.float32]]
-    """Weights (n_features, n_labels) and intercepts (n_labels,)."""
 
-FOLDS = 3
-SMOOTHING = 0.3  # of naive Bayes
-TOLERANCE = 0.2  # of the SVM: 0.05 takes half as long again and decides no better (docs/decisions.md)
+PART = 1000  # letters read at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to learn.
+    """What is asked of a model, and how it is learned.
 
-    ``cost`` of the SVM's mistakes; how far a ``second`` label counts against a first one; the ``coverage`` that candidates promise; the
-    ``precision`` asked of letters that are sent on alone.
+    ``coverage`` of the candidates, ``precision`` of letters sent on alone, each held with ``confidence``; ``share``: how far a second
+    label counts against a first one.
     """
 
-    cost: float = 1.0
-    second: float = 0.3
     coverage: float = 0.95
     precision: float = 0.95
+    confidence: float = 0.9
+    share: float = 0.3
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one head learns from: ``labels`` has one entry a letter, ``second`` another label that is partly right, or ""."""
+    """What one head learns.
+
+    An entry a letter in ``labels``, "" where it is not asked of that letter; ``second`` another label that is
+    partly right, or ""; ``weights`` how much a letter counts. Empty ``second`` and ``weights`` stand for none and 1; without ``settings``
+    they are searched for.
+    """
 
     name: str
     labels: Sequence[str]
     second: Sequence[str] = ()
+    weights: Sequence[float] = ()
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A question in numbers: ``rows`` (n_letters, n_features), ``targets`` and ``second`` (n_letters,) with -1 for no second label."""
+class HeldOut:
+    """What is said of letters by classifiers that have not seen them.
 
-    rows: csr_matrix
-    targets: NDArray[np.int64]
-    second: NDArray[np.int64]
-    n_labels: int
+    ``letters`` (n,) positions in the batch, ``truth`` (n,) numbers of the
+    head's labels, ``probabilities`` (n, n_labels). ``trials`` are the settings tried with accuracy + macro-F1 of each.
+    """
 
-    def take(self, which: NDArray[np.int64]) -> Task:
-        """The task of some of the letters."""
-        return replace(self, rows=self.rows[which], targets=self.targets[which], second=self.second[which])
-
-    def weighted(self, second: float) -> tuple[csr_matrix, NDArray[np.int64], NDArray[np.float64]]:
-        """Rows, targets and weights, where a second label is one more letter of weight ``second``."""
-        from scipy.sparse import vstack
-
-        also = np.flatnonzero(self.second >= 0)
-        weights = np.concatenate([np.ones(len(self.targets)), np.full(len(also), second)])
-        return vstack([self.rows, self.rows[also]]).tocsr(), np.concatenate([self.targets, self.second[also]]), weights
-
-    def soft_targets(self, second: float) -> NDArray[np.float32]:
-        """(n_letters, n_labels), rows sum to 1: a second label has its share."""
-        shares = np.zeros((len(self.targets), self.n_labels), np.float32)
-        also = np.flatnonzero(self.second >= 0)
-        shares[also, self.second[also]] = second
-        shares[np.arange(len(self.targets)), self.targets] = 1.0
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    letters: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    settings: Settings
+    trials: tuple[tuple[Settings, float], ...]
 
 
-def fit(
-    batch: Batch, questions: Sequence[Question], groups: Sequence[str], *, options: Options | None = None, told: Progress | None = None
-) -> tuple[CategoryModel, dict[str, dict[str, float]]]:
-    """Learn a model with one head for each question, and what held-out letters say of it, by head.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model, its ``terms`` in the order of the vocabulary, and what each head says of letters held out, by the head's name."""
 
-    ``batch`` are tokenised letters; ``groups`` has one entry a letter, and letters of one group (near-duplicates) are never on both sides
-    of a split. Probabilities, thresholds and the scores returned come from letters held out.
+    model: CategoryModel
+    terms: list[str]
+    held_out: dict[str, HeldOut]
+
+
+def fit(batch: Batch, questions: Sequence[Question], groups: NDArray[np.int64], *, options: Options | None = None, told: Progress | None = None) -> Learned:
+    """Learn a model with one head for each question.
+
+    ``batch`` are tokenised letters, read by slices of ``PART`` (a sequence that makes them when asked keeps memory small); ``groups`` (n_letters,)
+    has near-duplicates under one number: they are never on both sides of a split. The vocabulary is that of the letters which the
+    first question is asked of. Raises ValueError where a question has fewer than two labels.
     """
     options, told = options or Options(), told or _silent
     told("features", 0.0)
-    found = grams(batch)
-    vocabulary = learn_vocabulary(found, len(batch))
-    rows = _sparse(vocabulary.matrix(found, len(batch)), len(vocabulary))
-    linear: list[Linear] = []
+    asked = np.array([bool(label) for label in questions[0].labels])
+    vocabulary = learn_vocabulary((grams(part) for _, part in _parts(batch, asked)), int(asked.sum()))
+    rows, terms = _rows(batch, vocabulary, lambda done: told("features", 0.1 + 0.1 * done))
     heads: list[Head] = []
-    scores = {}
-    for done, question in enumerate(questions):
-        told(question.name, (done + 0.3) / (len(questions) + 0.3))
-        known = tuple(dict.fromkeys(question.labels))
-        task = Task(rows, _numbers(question.labels, known), _numbers(question.second or [""] * len(batch), known), len(known))
-        head = Head(question.name, known, sum(len(head.labels) for head in heads), calibration.Curve(), 0.0, ())
-        head, weights, scores[question.name] = _learn(head, task, groups, options)
-        heads.append(head)
-        linear.append(weights)
+    weights: list[Linear] = []
+    held_out = {}
+    for question in questions:
+        first = sum(len(head.labels) for head in heads)
+        span = (0.2 + 0.8 * len(heads) / len(questions), 0.8 / len(questions))
+        step = partial(_step, told, question.name, span)
+        head, learned, held_out[question.name] = _head(question, rows, groups, options, step)
+        heads.append(replace(head, first=first))
+        weights.append(learned)
     told("done", 1.0)
-    weights, intercepts = zip(*linear, strict=True)
-    return CategoryModel(vocabulary, np.ascontiguousarray(np.hstack(weights)), np.concatenate(intercepts), tuple(heads)), scores
+    matrix, intercepts = zip(*weights, strict=True)
+    return Learned(CategoryModel(vocabulary, np.ascontiguousarray(np.hstack(matrix)), np.concatenate(intercepts), tuple(heads)), terms, held_out)
 
 
 def _silent(step: str, done: float) -> None:
     """Report to nobody."""
 
 
-def _numbers(labels: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
-    number = {label: i for i, label in enumerate(known)}
-    return np.array([number.get(label, -1) for label in labels])
+def _step(told: Progress, name: str, span: tuple[float, float], done: float) -> None:
+    """Tell how much of all is done when ``done`` of a question's part is."""
+    told(name, span[0] + span[1] * done)
 
 
-def _learn(head: Head, task: Task, groups: Sequence[str], options: Options) -> tuple[Head, Linear, dict[str, float]]:
-    """Fit on all letters, and on the letters of each fold's other side; in processes, since the SVM's random numbers are one a process."""
-    from joblib import Parallel, delayed
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splits = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=options.seed).split(task.rows, task.targets, groups))
-    with Parallel(n_jobs=-1) as parallel:
-        svm, bayes, *folds = parallel(
-            [delayed(_svm)(task, options), delayed(_bayes)(task, options), *(delayed(_held_out)(task, *split, options) for split in splits)]
-        )
-    margins = np.empty((2, len(task.targets), task.n_labels), np.float32)
-    for (_, test), fold in zip(splits, folds, strict=True):
-        margins[:, test] = fold
-    spread = margins.std(axis=2).mean(axis=1) + np.float32(1e-9)
-    head, scores = _calibrated(head, (margins / spread[:, None, None]).sum(axis=0), task, options)
-    return head, (svm[0] / spread[0] + bayes[0] / spread[1], svm[1] / spread[0] + bayes[1] / spread[1]), scores
+def _parts(batch: Batch, asked: NDArray[np.bool_]) -> Iterator[tuple[int, Batch]]:
+    """Where each part of the batch begins, and the letters of it that are asked for."""
+    for start in range(0, len(batch), PART):
+        part = batch[start : start + PART]
+        yield start, [tokens for tokens, wanted in zip(part, asked[start : start + PART], strict=True) if wanted]
 
 
-def _held_out(task: Task, train: NDArray[np.int64], test: NDArray[np.int64], options: Options) -> NDArray[np.float32]:
-    """Margins (2, n_test, n_labels) of the two classifiers for letters that they have not seen."""
-    part = task.take(train)
-    return np.stack([task.rows[test] @ weights + intercepts for weights, intercepts in (_svm(part, options), _bayes(part, options))])
-
-
-def _calibrated(head: Head, margins: NDArray[np.float32], task: Task, options: Options) -> tuple[Head, dict[str, float]]:
-    curve = calibration.learn_curve(margins, task.soft_targets(options.second))
-    probabilities = curve.probabilities(margins)
-    floor = calibration.candidate_floor(probabilities, task.targets, options.coverage)
-    thresholds = tuple(round(float(t), 4) for t in calibration.send_thresholds(probabilities, task.targets, options.precision))
-    scores = {
-        "accuracy": round(float((probabilities.argmax(axis=1) == task.targets).mean()), 4),
-        "calibration_error": round(calibration.expected_calibration_error(probabilities, task.targets), 4),
-    }
-    return replace(head, curve=curve, candidate_floor=round(floor, 6), send_thresholds=thresholds), scores
-
-
-def _svm(task: Task, options: Options) -> Linear:
-    from sklearn.svm import LinearSVC
-
-    rows, targets, weights = task.weighted(options.second)
-    fitted = LinearSVC(C=options.cost, tol=TOLERANCE, random_state=options.seed).fit(rows, targets, sample_weight=weights)
-    two = len(fitted.classes_) == 2
-    coefficients = np.vstack([-fitted.coef_, fitted.coef_]) if two else fitted.coef_
-    offsets = np.concatenate([-fitted.intercept_, fitted.intercept_]) if two else fitted.intercept_
-    return _centred(coefficients, offsets, fitted.classes_, task.n_labels)
-
-
-def _bayes(task: Task, options: Options) -> Linear:
-    from sklearn.naive_bayes import ComplementNB
-
-    rows, targets, weights = task.weighted(options.second)
-    fitted = ComplementNB(alpha=SMOOTHING).fit(rows, targets, sample_weight=weights)
-    return _centred(fitted.feature_log_prob_, np.zeros(len(fitted.classes_)), fitted.classes_, task.n_labels)
-
-
-def _centred(coefficients: NDArray[np.float64], offsets: NDArray[np.float64], held: NDArray[np.int64], n_labels: int) -> Linear:
-    """Weights and intercepts over all labels, their mean over the labels taken off.
-
-    Softmax does not see what all labels share, and a centred weight says how far a term speaks for a label against the others. A label
-    that the rows lack stays below all others.
-    """
-    weights = np.zeros((coefficients.shape[1], n_labels), np.float32)
-    intercepts = np.full(n_labels, min(-1.0, float(offsets.min())), np.float32)
-    weights[:, held], intercepts[held] = coefficients.T, offsets
-    return weights - weights.mean(axis=1, keepdims=True), intercepts - intercepts.mean()
-
-
-def _sparse(matrix: Matrix, n_features: int) -> csr_matrix:
+def _rows(batch: Batch, vocabulary: Vocabulary, told: Callable[[float], None]) -> tuple[csr_matrix, list[str]]:
+    """TF-IDF of all letters (n_letters, n_features) float32, and how each feature reads."""
     from scipy.sparse import csr_matrix
 
-    return csr_matrix((matrix.values.astype(np.float64), matrix.columns, matrix.indptr), shape=(len(matrix.indptr) - 1, n_features))
+    terms = np.full(len(vocabulary), "", object)
+    parts = []
+    for start, part in _parts(batch, np.ones(len(batch), bool)):
+        found = grams(part)
+        matrix = vocabulary.matrix(found, len(part))
+        _name(terms, vocabulary, found)
+        parts.append((np.diff(matrix.indptr), matrix.columns.astype(np.int32), matrix.values))
+        told((start + len(part)) / len(batch))
+    counts, columns, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return csr_matrix((values, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(len(batch), len(vocabulary))), list(terms)
+
+
+def _name(terms: NDArray[Any], vocabulary: Vocabulary, found: Grams) -> None:
+    keys, first = np.unique(found.keys, return_index=True)
+    columns = vocabulary.find(keys)
+    for column, at in zip(columns[columns >= 0], first[columns >= 0], strict=True):
+        terms[column] = terms[column] or found.term(int(at))
+
+
+def _head(question: Question, rows: csr_matrix, groups: NDArray[np.int64], options: Options, told: Callable[[float], None]) -> tuple[Head, Linear, HeldOut]:
+    """Choose settings, learn on all letters, and calibrate on what each fold's other side says."""
+    known = tuple(dict.fromkeys(label for label in question.labels if label))
+    if len(known) < 2:
+        raise ValueError(f"{question.name}: at least two labels are needed, not {len(known)}")
+    asked = np.flatnonzero([bool(label) for label in question.labels])
+    task, groups = _task(question, known, rows, options.share).take(asked), groups[asked]
+    settings, trials = (question.settings, []) if question.settings else search(task, groups, options.seed, told)
+    told(0.8)
+    weights, margins = learn(task, groups, settings, options.seed)
+    head, chances = _calibrated(Head(question.name, known, 0, calibration.Curve(), 0.0, ()), margins, task, options)
+    return head, weights, HeldOut(asked, task.targets, chances, settings, tuple(trials))
+
+
+def _task(question: Question, known: Sequence[str], rows: csr_matrix, share: float) -> Task:
+    n_letters = len(question.labels)
+    weights = np.array(question.weights or np.ones(n_letters), np.float64)
+    return Task(rows, _numbers(question.labels, known), _numbers(question.second or [""] * n_letters, known), weights, len(known), share)
+
+
+def _numbers(labels: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
+    number = {label: i for i, label in enumerate(known)}
+    return np.array([number.get(label, -1) for label in labels], np.int64)
+
+
+def _calibrated(head: Head, margins: NDArray[np.float32], task: Task, options: Options) -> tuple[Head, NDArray[np.float32]]:
+    curve = calibration.learn_curve(margins, task.soft_targets())
+    chances = curve.probabilities(margins)
+    floor = calibration.candidate_floor(chances, task.targets, options.coverage, options.confidence)
+    thresholds = calibration.send_thresholds(chances, task.targets, options.precision, options.confidence)
+    return replace(head, curve=curve, candidate_floor=round(floor, 6), send_thresholds=tuple(round(float(t), 4) for t in thresholds)), chances

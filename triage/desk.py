@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models import store
+from models.errors import RefusedModelError
 from triage import readable, routing
 from triage.errors import ModelError
 from triage.guards import Guards
@@ -120,13 +121,17 @@ def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter) -> Desk:
     """The desk of an office with its live model, or without one when it has none. Raises ModelError when the live one is refused."""
-    version = store.current(model_folder(home))
-    if version is None:
-        return Desk(taxonomy, segmenter, None)
+    from triage import golden  # it reads letters as this room does
+
     try:
-        return Desk(taxonomy, segmenter, store.load(model_folder(home), version))
-    except store.RefusedModelError as error:
+        version = store.current(model_folder(home))
+        stored = store.load(model_folder(home), version) if version else None
+    except RefusedModelError as error:
         raise ModelError(str(error)) from error
+    desk = Desk(taxonomy, segmenter, stored)
+    if stored:
+        golden.check(stored, segmenter)
+    return desk
 
 
 def model_folder(home: Path) -> Path:

@@ -54,3 +54,11 @@ class StorageError(TriageError):
     status = 507
     exit_status = 8
     kind = "storage"
+
+
+class BusyError(TriageError):
+    """The same work is being done already by another process of this office."""
+
+    status = 409
+    exit_status = 7
+    kind = "already-running"

@@ -17,7 +17,8 @@ DICTIONARY = "dictionary.txt"
 BREAK = " "
 HMM = True  # measured: see docs/decisions.md, "HMM on or off"
 
-_NOT_A_WORD = re.compile(rf"(?:[^A-Za-z0-9{HAN}]+|(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9]))+")
+_NOT_A_WORD = re.compile(rf"(?:[^A-Za-z0-9{HAN} ]+|(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9]))+")
+_STOP = "\n"
 
 
 class Segmenter:
@@ -34,11 +35,13 @@ class Segmenter:
     def tokens(self, text: str) -> list[str]:
         """The words of a normalised text in order, lower case; one ``" "`` wherever punctuation or a bare number stood.
 
+        A blank parts two words and no more: Chinese needs none, and people who set them do not end a sentence by it.
+
         >>> Segmenter().tokens("拖欠征地补偿款3年, 没人管")
         ['拖欠', '征地补偿款', ' ', '年', ' ', '没人管']
         """
-        words = self._jieba.cut(_NOT_A_WORD.sub(BREAK, text.lower()), HMM)
-        return [word for word in words if word]
+        words = self._jieba.cut(_NOT_A_WORD.sub(_STOP, text.lower()), HMM)
+        return [BREAK if word == _STOP else word for word in words if word != BREAK]
 
 
 def read_dictionary(path: Path) -> list[tuple[str, int]]:

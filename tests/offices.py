@@ -1,0 +1,56 @@
+"""Small models made in a moment, for tests that need many versions rather than good ones: each label is the mean of its letters."""
+
+import numpy as np
+
+from models import store
+from models.calibration import Curve
+from models.classifier import CategoryModel, Head
+from models.features import Vocabulary, grams
+from triage import golden
+from triage.desk import CATEGORY, PURPOSE, READS, model_folder, read
+
+CODES = ("wages", "land_expropriation", "utilities")
+
+
+def nearest_mean(batch, questions):
+    """A model of tokenised letters; ``questions`` has a list of labels, one a letter, for each head."""
+    found = grams(batch)
+    keys = np.unique(found.keys)
+    vocabulary = Vocabulary(keys, np.ones(len(keys), np.float32))
+    matrix = vocabulary.matrix(found, len(batch))
+    rows = np.zeros((len(batch), len(keys)), np.float32)
+    for row in range(len(batch)):
+        rows[row, matrix.columns[matrix.letter(row)]] = matrix.values[matrix.letter(row)]
+    heads, means = [], []
+    for name, answers in questions.items():
+        labels = tuple(dict.fromkeys(answers))
+        heads.append(Head(name, labels, sum(len(head.labels) for head in heads), Curve(20.0), 0.02, (0.9,) * len(labels)))
+        means += [rows[[answer == label for answer in answers]].mean(axis=0) for label in labels]
+    weights = np.stack(means, axis=1)
+    return CategoryModel(vocabulary, weights, np.zeros(weights.shape[1], np.float32), tuple(heads))
+
+
+def small_model(starter, segmenter, codes=CODES, each=12):
+    """A model of the first starter letters of some categories."""
+    letters = [labelled for code in codes for labelled in [item for item in starter if item.category == code][:each]]
+    batch = [read(labelled.letter, segmenter)[1] for labelled in letters]
+    return nearest_mean(batch, {CATEGORY: [item.category for item in letters], PURPOSE: [item.purpose for item in letters]})
+
+
+def keep(home, version, model, segmenter, letters, **card):
+    """Save a model that an office could open; ``letters`` are its golden ones."""
+    facts = {"reads": READS, "dictionary": segmenter.checksum, "golden": golden.decided(model, segmenter, letters), **card}
+    store.save(model_folder(home), version, model, ["x"] * len(model.vocabulary), facts)
+    return version
+
+
+def rewrite_card(home, version, **changes):
+    """Change a card and seal it again, as somebody would who forges one."""
+    path = model_folder(home) / version / store.CARD
+    path.write_bytes(store.sealed(store.card(model_folder(home), version) | changes))
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)

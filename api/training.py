@@ -52,6 +52,7 @@ def train(
     coverage: Annotated[float, typer.Option(help="候选应有的覆盖率 / how often the candidates hold the right category", min=0.5, max=0.999)] = 0.95,
     confidence: Annotated[float, typer.Option(help="上述承诺的置信度 / confidence of both promises", min=0.5, max=0.999)] = 0.9,
     starter: Annotated[float, typer.Option(help="初始来信的权重,0 为不用 / weight of a starter letter, 0 leaves them out", min=0.0, max=10.0)] = 0.5,
+    search: Annotated[bool, typer.Option("--search/--no-search", help="试几种设置,取最好的 / try settings and take the best")] = True,
     seed: Annotated[int, typer.Option(help="随机种子 / seed", min=0)] = 0,
     list_to: ListTo = None,
     by: Annotated[str, typer.Option(help="操作人(默认登录名) / who trains, by default the login name", metavar="NAME")] = "",
@@ -63,7 +64,7 @@ def train(
 
     office = _office()
     labelled = _labelled(files, office, text, label, sheet)
-    wanted = retrain.Wanted(Options(coverage, precision, confidence, seed=seed), starter, by or getpass.getuser())
+    wanted = retrain.Wanted(Options(coverage, precision, confidence, seed=seed), starter, by or getpass.getuser(), search)
     with _progress("训练 / training") as told:
         made = retrain.train(office, labelled, wanted, told, list_to=list_to or _beside(files[0]))
     answer = retrain.as_dict(made) | {"refused": labelled.refused, "promoted": promote}

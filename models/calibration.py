@@ -85,14 +85,17 @@ def candidate_floor(probabilities: NDArray[np.float32], labels: NDArray[np.int64
     return float(scores[held[-1]]) if len(held) else 0.0
 
 
-def send_thresholds(probabilities: NDArray[np.float32], labels: NDArray[np.int64], precision: float, confidence: float) -> NDArray[np.float32]:
+def send_thresholds(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], precision: float, confidence: float, second: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """For each label (n_labels,), the probability from which on its first choices are right with ``precision``; 2.0 is "never".
 
-    Each label that can prove a threshold holds it, with ``confidence``, for itself. Those with too few letters held out to prove any
-    have one threshold in common, which holds for all of them together.
+    A letter of two matters is right with either: ``second`` (n_letters,) is the other one, or -1. Each label that can prove a threshold
+    holds it, with ``confidence``, for itself. Those with too few letters held out to prove any have one threshold in common, which holds
+    for all of them together.
     """
     chosen, first = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right = chosen == labels
+    right = chosen == labels if second is None else (chosen == labels) | (chosen == second)
     each = np.array([_threshold(first[chosen == label], right[chosen == label], precision, confidence) for label in range(probabilities.shape[1])])
     rest = each == NEVER
     those = rest[chosen]
@@ -101,24 +104,32 @@ def send_thresholds(probabilities: NDArray[np.float32], labels: NDArray[np.int64
 
 
 def _threshold(first: NDArray[np.float32], right: NDArray[np.bool_], precision: float, confidence: float) -> float:
-    """The lowest threshold that a sequence of tests accepts (Angelopoulos et al. 2021, "Learn then Test", fixed sequence).
+    """The lowest threshold that sequences of tests accept (Angelopoulos et al. 2021, "Learn then Test", fixed sequences).
 
-    The order of the tests must not depend on who was right: it begins where the probabilities themselves promise the clearest
-    case, goes on to ever lower thresholds, and ends at the first that fails, so no correction for many tests is due.
+    Each sequence begins at a number of surest letters, goes on to ever lower thresholds and ends at the first that fails, so no correction
+    for its many tests is due, only for the number of beginnings. Neither may depend on who was right.
     """
     order = np.argsort(-first, kind="stable")
     first, right = first[order], right[order]
     sure = int((first >= SURE).sum())
-    counts = np.arange(1, sure + 1)
-    if not sure:
-        return NEVER
-    clearest = int(np.argmax((np.cumsum(first[:sure]) / counts - precision) * np.sqrt(counts))) + 1
+    starts = _starts(sure, precision, confidence)
+    doubt = (1 - confidence) / max(1, len(starts))
     accepted = NEVER
-    for count in _steps(clearest, sure):
-        if _chance(int(right[:count].sum()), count, precision) > 1 - confidence:
-            break
-        accepted = float(first[count - 1])
+    for start in starts:
+        for count in _steps(start, sure):
+            if _chance(int(right[:count].sum()), count, precision) > doubt:
+                break
+            accepted = min(accepted, float(first[count - 1]))
     return accepted
+
+
+def _starts(sure: int, precision: float, confidence: float) -> list[int]:
+    """Numbers of letters to begin at: the fewest that can prove anything, without a mistake among them, and three times as many, and so on."""
+    for beginnings in (4, 3, 2, 1):
+        fewest = int(np.ceil(np.log((1 - confidence) / beginnings) / np.log(precision)))
+        if fewest * 3 ** (beginnings - 1) <= sure:
+            return [fewest * 3**number for number in range(beginnings)]
+    return []
 
 
 def _steps(start: int, stop: int) -> list[int]:

@@ -69,12 +69,13 @@ class Question:
 class HeldOut:
     """What is said of letters by classifiers that have not seen them.
 
-    ``letters`` (n,) positions in the batch, ``truth`` (n,) numbers of the
-    head's labels, ``probabilities`` (n, n_labels). ``trials`` are the settings tried with accuracy + macro-F1 of each.
+    ``letters`` (n,) positions in the batch; ``truth`` and ``second`` (n,) numbers of the head's labels, the latter -1 where there is none;
+    ``probabilities`` (n, n_labels). ``trials`` are the settings tried with accuracy + macro-F1 of each.
     """
 
     letters: NDArray[np.int64]
     truth: NDArray[np.int64]
+    second: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     settings: Settings
     trials: tuple[tuple[Settings, float], ...]
@@ -166,7 +167,7 @@ def _head(question: Question, rows: csr_matrix, groups: NDArray[np.int64], optio
     told(0.8)
     weights, margins = learn(task, groups, settings, options.seed)
     head, chances = _calibrated(Head(question.name, known, 0, calibration.Curve(), 0.0, ()), margins, task, options)
-    return head, weights, HeldOut(asked, task.targets, chances, settings, tuple(trials))
+    return head, weights, HeldOut(asked, task.targets, task.second, chances, settings, tuple(trials))
 
 
 def _task(question: Question, known: Sequence[str], rows: csr_matrix, share: float) -> Task:
@@ -184,5 +185,5 @@ def _calibrated(head: Head, margins: NDArray[np.float32], task: Task, options: O
     curve = calibration.learn_curve(margins, task.soft_targets())
     chances = curve.probabilities(margins)
     floor = calibration.candidate_floor(chances, task.targets, options.coverage, options.confidence)
-    thresholds = calibration.send_thresholds(chances, task.targets, options.precision, options.confidence)
+    thresholds = calibration.send_thresholds(chances, task.targets, options.precision, options.confidence, task.second)
     return replace(head, curve=curve, candidate_floor=round(floor, 6), send_thresholds=tuple(round(float(t), 4) for t in thresholds)), chances

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     Trials = list[tuple[Settings, float]]
 
 FOLDS = 3
-SEARCHED = 12_000  # letters that settings are chosen on
+SEARCHED = (3_000, 12_000)  # letters that settings are chosen on, at least and at most
+SMALL = 10_000_000  # features x labels of a task that is done before processes have started
+CELLS = 100_000  # letters x labels of them, between the two
 GAIN = 0.001  # of accuracy and macro-F1 together that another setting must bring to be taken
 ALTERNATIVES: tuple[tuple[str, tuple[float, ...]], ...] = (("emphasis", (0.0, 1.0)), ("cost", (0.2, 1.2)), ("balance", (0.5,)))
 SHARES = (0.15, 0.3, 0.5)  # of naive Bayes: tried on margins, nothing is learned again
@@ -94,19 +96,20 @@ def _score(task: Task, margins: NDArray[np.float32]) -> float:
 
 def _sample(task: Task, groups: NDArray[np.int64], seed: int) -> tuple[Task, NDArray[np.int64]]:
     n_letters = len(task.targets)
-    if n_letters <= SEARCHED:
+    enough = int(np.clip(CELLS // task.n_labels, *SEARCHED))
+    if n_letters <= enough:
         return task, groups
-    which = np.sort(np.random.default_rng(seed).choice(n_letters, SEARCHED, replace=False))
+    which = np.sort(np.random.default_rng(seed).choice(n_letters, enough, replace=False))
     return task.take(which), groups[which]
 
 
 def _seen(task: Task, folds: Splits, settings: list[Settings], seed: int, also: Iterable[object] = ()) -> tuple[list[Seen], list[Linear]]:
-    """Margins for each of the settings, and the results of ``also``; in processes, since the SVM's random numbers are one a process."""
+    """Margins for each of the settings, and the results of ``also``; never in threads, since the SVM's random numbers are one a process."""
     from joblib import Parallel, delayed
 
     work = [delayed(_fold)(task, *fold, chosen, seed) for chosen in settings for fold in folds]
     first = list(also)
-    results = Parallel(n_jobs=-1)([*first, *work])
+    results = Parallel(n_jobs=-1 if task.rows.nnz * task.n_labels > SMALL else 1)([*first, *work])
     done = iter(results[len(first) :])
     return [_joined(task, folds, [next(done) for _ in folds]) for _ in settings], results[: len(first)]
 

@@ -124,7 +124,10 @@ def _promise(made: Made, head: Head, options: Options) -> Promise:
     said = held_out(held, head.labels, made.lesson.letters, made.lesson.own)
     sure, first = said.probabilities.max(axis=1), said.first
     return Promise(
-        [_target(said, send_thresholds(held.probabilities, held.truth, target, options.confidence), target, options.confidence) for target in TARGETS],
+        [
+            _target(said, send_thresholds(held.probabilities, held.truth, target, options.confidence, held.second), target, options.confidence)
+            for target in TARGETS
+        ],
         {label: _send_from(threshold, sure[first == number]) for number, (label, threshold) in enumerate(zip(head.labels, head.send_thresholds, strict=True))},
         options.coverage,
         made.scores.coverage,

@@ -59,7 +59,7 @@ class CategoryScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A model on a set of letters. Shares are 0..1; ``confusion`` (right label x label said) counts letters in the order of ``labels``.
+    """A model on a set of letters. Shares are 0..1, ``macro_f1`` is over the categories that the letters have; ``confusion`` (right label x label said) counts letters in the order of ``labels``.
 
     ``reliability`` are bins of (mean probability, share right, letters); ``coverage`` is how often the right label was a candidate;
     ``sent`` the share of letters sure enough to go on without a person, ``sent_precision`` how many of those were right.
@@ -237,7 +237,7 @@ def _figures(facts: _Facts, weights: Counts) -> dict[str, float]:
     """Every figure that is compared; NaN where there is nothing to divide by. Per category as ``recall:LABEL`` and ``precision:LABEL``."""
     counts, total = facts.confusion(weights), weights.sum()
     diagonal, letters, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    met = letters + said > 0
+    met = letters > 0  # a category that none of the letters is has no recall, and would count as a failure
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, precision, f1 = diagonal / letters, diagonal / said, 2 * diagonal / (letters + said)
         sent = weights @ facts.sent

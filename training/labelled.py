@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from training.refused import write_refused
 from triage.errors import InputError
 from triage.letter import Letter
 from triage.tables import shown
+from triage.taxonomy import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -178,8 +179,17 @@ def _label_notes(labels: Judged, purposes: Judged) -> Iterator[str]:
 
 
 def starter_letters(taxonomy: Taxonomy) -> list[LabelledLetter]:
-    """The letters that this project wrote itself (``models/starter``), in a fixed order."""
-    return [labelled for path in sorted(STARTER.glob("*.jsonl")) for labelled in read_jsonl(path, taxonomy)]
+    """The letters that this project wrote itself (``models/starter``), in a fixed order; those of categories that an office has kept.
+
+    A second category or a purpose that it has not kept is left empty.
+    """
+    letters = [labelled for path in sorted(STARTER.glob("*.jsonl")) for labelled in read_jsonl(path, shipped())]
+    return [_kept(item, taxonomy) for item in letters if item.category in taxonomy.categories]
+
+
+def _kept(item: LabelledLetter, taxonomy: Taxonomy) -> LabelledLetter:
+    known = item.second in taxonomy.categories, item.purpose in taxonomy.purposes
+    return item if all(known) else replace(item, second=item.second if known[0] else "", purpose=item.purpose if known[1] else "")
 
 
 def read_jsonl(path: Path, taxonomy: Taxonomy) -> list[LabelledLetter]:

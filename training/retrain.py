@@ -17,7 +17,7 @@ from training import account, answers, corrections, report
 from training.checks import Findings, findings, summary
 from training.evaluate import Comparison, Flip, Scores, flips, scores
 from training.promote import find, storage
-from training.train import Candidate, learn, prepare, save
+from training.train import STARTER, Candidate, learn, prepare, save
 from triage.desk import CATEGORY, READS, model_folder
 from triage.errors import BusyError, InputError, ModelError
 
@@ -51,11 +51,15 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a training run is asked for; ``starter`` is the weight of a starter letter beside a letter of the files."""
+    """What a training run is asked for.
+
+    ``starter`` is the weight of a starter letter beside a letter of the files; without ``search`` the settings are the starter model's.
+    """
 
     options: Options
     starter: float
     who: str
+    search: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ def train(office: Office, labelled: Labelled, wanted: Wanted, told: Progress, *,
     """
     with _alone(office.home):
         lesson = prepare(labelled, office.taxonomy, starter=wanted.starter, seed=wanted.options.seed)
+        lesson = lesson if wanted.search else replace(lesson, settings=STARTER)
         learned = learn(lesson, office.segmenter, wanted.options, told)
         version = store.new_version()
         head = learned.model.head(CATEGORY)

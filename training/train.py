@@ -61,6 +61,11 @@ class Lesson:
     notes: tuple[str, ...] = ()
 
     @property
+    def taught(self) -> tuple[LabelledLetter, ...]:
+        """The letters whose category was learned."""
+        return self.letters if self.categories else self.mine
+
+    @property
     def mine(self) -> tuple[LabelledLetter, ...]:
         """The letters of the files."""
         return self.letters[: self.own]
@@ -112,12 +117,12 @@ def prepare(labelled: Labelled, taxonomy: Taxonomy, *, starter: float, seed: int
     return replace(lesson, given=tuple(letters), given_groups=groups, kept=np.array(kept))
 
 
-def _drawn(letters: Sequence[LabelledLetter], seed: int) -> list[LabelledLetter]:
-    """At most ``MOST`` letters, in their order: every category keeps all it has up to the same number."""
-    if len(letters) <= MOST:
+def _drawn(letters: Sequence[LabelledLetter], seed: int, most: int = MOST) -> list[LabelledLetter]:
+    """At most ``most`` letters, in their order: every category keeps all it has up to the same number."""
+    if len(letters) <= most:
         return list(letters)
     sizes = np.array(sorted(Counter(item.category for item in letters).values()))
-    each = next(limit for limit in range(int(sizes[-1]), 0, -max(1, int(sizes[-1]) // 1000)) if np.minimum(sizes, limit).sum() <= MOST or limit == 1)
+    each = next(limit for limit in range(int(sizes[-1]), 0, -max(1, int(sizes[-1]) // 1000)) if np.minimum(sizes, limit).sum() <= most or limit == 1)
     order = np.random.default_rng(seed).permutation(len(letters))
     taken: Counter[str] = Counter()
     kept = []
@@ -180,7 +185,7 @@ def save(home: Path, candidate: Candidate, taxonomy: Taxonomy, segmenter: Segmen
     learned, lesson = candidate.learned, candidate.lesson
     card = _card(candidate, taxonomy, segmenter) | candidate.facts
     with storage(home):
-        store.save(model_folder(home), candidate.version, learned.model, learned.terms, card, also={SEEN: np.unique(marks(lesson.letters))})
+        store.save(model_folder(home), candidate.version, learned.model, learned.terms, card, also={SEEN: np.unique(marks(lesson.taught))})
     return candidate.version
 
 

@@ -1,0 +1,319 @@
+"""Staff's files to a candidate, its figures, its files to look at, and its way to live: through the command line, in an office of their own."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import history, store
+from models.disk import locked
+from training import retrain, train
+from training.labelled import LabelledLetter, read_labelled
+from triage.desk import model_folder, open_desk
+from triage.letter import Letter
+from triage.taxonomy import DATA
+
+TRIAGE = Path(sys.executable).with_name("triage")
+FOUR = ("wages", "land_expropriation", "utilities", "school_management")
+OWN = {"wages": "工钱", "land_expropriation": "征地", "utilities": "水电", "school_management": "学校"}
+
+
+def triage(*arguments, home, check=True):
+    """(exit status, standard output, standard error) of a command."""
+    done = subprocess.run([TRIAGE, *map(str, arguments)], capture_output=True, env=os.environ | {"TRIAGE_HOME": str(home)}, check=False)
+    assert not check or done.returncode in {0, 3}, done.stderr.decode()
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def write(path, letters, names=None, **columns):
+    """A file as staff keep it; ``names`` are their words for the categories."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["编号", "标题", "正文", "类别", *columns])
+        for item in letters:
+            label = (names or {}).get(item.category, item.category)
+            rows.writerow([item.letter.id, item.letter.title, item.letter.body, label, *(value(item) for value in columns.values())])
+    return path
+
+
+@pytest.fixture(scope="module")
+def some(starter):
+    """Sixty letters of each of four categories, not as the starter letters are but cut short: what an office may have labelled."""
+    letters = [item for code in FOUR for item in [one for one in starter if one.category == code and len(one.letter.body) > 60][:60]]
+    return [LabelledLetter(Letter(item.letter.body[: len(item.letter.body) * 2 // 3], id=item.letter.id), item.category) for item in letters]
+
+
+def office_of(folder):
+    """An office that keeps four of the shipped categories, so that its starter model is trained in seconds."""
+    folder.mkdir()
+    kept = tomllib.loads((DATA / "categories.toml").read_text("utf-8"))
+    lines = []
+    for kind in ("domain", "purpose", "category"):
+        for entry in kept[kind]:
+            if kind != "category" or entry["code"] in FOUR:
+                lines += [f"[[{kind}]]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())]
+    (folder / "categories.toml").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """An office with its starter model live, to be changed by the tests of this file."""
+    folder = office_of(tmp_path_factory.mktemp("staff") / "office")
+    triage("init", home=folder)
+    return folder
+
+
+@pytest.fixture
+def new_office(tmp_path):
+    return office_of(tmp_path / "office")
+
+
+@pytest.fixture(scope="module")
+def own(some, tmp_path_factory):
+    """A model of the file's own four categories, in a new office: (home, what `triage train --json` printed, the test letters' file)."""
+    folder = tmp_path_factory.mktemp("own")
+    mixed = random.Random(3).sample(some, len(some))
+    file, test = write(folder / "letters.csv", mixed[:180], OWN), write(folder / "more.csv", mixed[180:], OWN)
+    home = office_of(folder / "office")
+    return home, json.loads(triage("train", file, "--json", home=home)[1]), test
+
+
+def test_a_file_with_categories_of_its_own_trains_and_evaluates(own):
+    home, made, test = own
+    found = json.loads(triage("evaluate", test, "--model", made["version"], "--json", home=home)[1])
+    assert {"accuracy", "macro_f1", "letters"} <= set(found)
+    assert found["letters"] == 60
+    assert found["accuracy"] > 0.85
+    assert set(found["categories"]) == set(OWN.values())
+    assert found["learned_from"] == 0
+
+
+def test_the_candidate_is_saved_beside_the_live_model_and_says_what_it_was_made_of(own):
+    home, made, _ = own
+    assert store.current(model_folder(home)) is None
+    card = store.card(model_folder(home), made["version"])
+    (source,) = card["sources"]
+    assert (source["name"], source["rows"], source["used"]) == ("letters.csv", 180, 180)
+    assert card["letters"]["by_category"]["工钱"] == Counter(row["类别"] for row in rows_of(home.parent / "letters.csv"))["工钱"]
+    assert {"accuracy", "macro_f1", "calibration_error"} <= set(card["held_out"]["category"])
+    assert card["options"]["precision"] == 0.95
+    assert len(card["golden"]) == 16
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_letters_it_learned_from_are_known_again_but_cannot_be_read_from_the_model(own):
+    home, made, _ = own
+    found = json.loads(triage("evaluate", home.parent / "letters.csv", "--model", made["version"], "--json", home=home)[1])
+    assert found["learned_from"] == 180
+    words = rows_of(home.parent / "letters.csv")[0]["正文"][:20]
+    for path in (model_folder(home) / made["version"]).iterdir():
+        assert words.encode() not in path.read_bytes()
+
+
+def test_a_report_to_look_at_and_a_list_to_correct_are_written(own):
+    home, made, _ = own
+    page = Path(made["report"]).read_text("utf-8")
+    assert made["version"] in page
+    assert all(name in page for name in OWN.values())
+    listed = read_labelled([Path(made["list"])], taxonomy_of(home))
+    assert len(listed.letters) == 180
+    assert Path(made["list"]) == (home.parent / "letters.checked.xlsx").resolve()
+
+
+def taxonomy_of(home):
+    from triage import taxonomy
+
+    return taxonomy.load(home)
+
+
+def test_a_model_of_categories_without_departments_is_not_promoted_forced_or_not(own):
+    home, made, _ = own
+    for force in ([], ["--force", "--why", "试用"]):
+        status, _, error = triage("models", "promote", made["version"], *force, home=home, check=False)
+        assert status in {2, 5}
+        assert "is not in categories.toml" in error
+    assert store.current(model_folder(home)) is None
+
+
+def test_the_same_file_and_seed_give_the_same_arrays(own, tmp_path):
+    home, made, _ = own
+    again = json.loads(triage("train", home.parent / "letters.csv", "--list", tmp_path / "list.xlsx", "--json", home=home)[1])
+    one, other = (store.card(model_folder(home), version)["files"] for version in (made["version"], again["version"]))
+    assert one == other
+
+
+def test_the_offices_categories_keep_what_the_file_lacks_from_the_starter_letters(office, some, tmp_path):
+    file = write(tmp_path / "letters.csv", [item for item in some if item.category != "utilities"])
+    made = json.loads(triage("train", file, "--no-search", "--json", home=office)[1])
+    card = store.card(model_folder(office), made["version"])
+    assert set(card["letters"]["by_category"]) == set(FOUR)
+    assert made["compared_with"] == store.current(model_folder(office))
+    assert set(card["comparison"]["recall"]) == set(FOUR) - {"utilities"}
+
+
+def test_a_promoted_model_decides_and_one_step_goes_back(office, some, tmp_path):
+    live = store.current(model_folder(office))
+    file = write(tmp_path / "letters.csv", some)
+    made = json.loads(triage("train", file, "--no-search", "--json", home=office)[1])
+    _, printed, _ = triage("models", "promote", made["version"], "--by", "刘敏", "--force", "--why", "试用一周", home=office)
+    assert json.loads(printed)["who"] == "刘敏"
+    assert json.loads(triage("classify", "包工头拖欠我们工钱半年了", home=office)[1])["model"] == made["version"]
+    triage("models", "rollback", "--why", "先退回", home=office)
+    assert json.loads(triage("classify", "包工头拖欠我们工钱半年了", home=office)[1])["model"] == live
+    assert [(change.action, change.why) for change in history.read(model_folder(office))][-2:] == [("promote", "试用一周"), ("rollback", "先退回")]
+
+
+def test_train_with_promote_makes_the_first_model_of_an_office_live(new_office, some, tmp_path):
+    made = json.loads(triage("train", write(tmp_path / "letters.csv", some), "--no-search", "--promote", "--json", home=new_office)[1])
+    assert made["promoted"]
+    assert store.current(model_folder(new_office)) == made["version"]
+
+
+def test_a_poisoned_upload_is_not_promotable_without_force(office, some, tmp_path, segmenter):
+    """A file that calls every unpaid wage a school matter; the frozen letters of the office say that the candidate is worse."""
+    frozen = [LabelledLetter(Letter(item.letter.body + "请尽快处理。", title=item.letter.title, id=item.letter.id), item.category) for item in some]
+    flipped = [
+        LabelledLetter(Letter(item.letter.body + "特此反映。", title=item.letter.title), "school_management" if item.category == "wages" else item.category)
+        for item in some
+    ]
+    live = store.current(model_folder(office))
+    made = json.loads(triage("train", write(tmp_path / "poison.csv", flipped), "--starter", "0.01", "--no-search", "--json", home=office)[1])
+    test = write(tmp_path / "frozen.csv", frozen)
+    moved = tmp_path / "moved.csv"
+    found = json.loads(triage("evaluate", test, "--model", made["version"], "--against", "live", "--keep", "--flips", moved, "--json", home=office)[1])
+    assert found["comparison"]["recall"]["wages"]["worse"]
+    assert found["would_move"] == len(rows_of(moved)) > 30
+    assert {"拖欠工资"} == {row["标注类别"] for row in rows_of(moved) if row["新类别"] == "学校管理与收费"} & {"拖欠工资"}
+    status, _, error = triage("models", "promote", made["version"], home=office, check=False)
+    assert (status, "recall of 拖欠工资" in error) == (5, True)
+    assert store.current(model_folder(office)) == live
+    status, printed, _ = triage("models", "promote", made["version"], "--force", "--why", "演练", home=office)
+    assert json.loads(printed)["forced"]
+    assert "拖欠工资" in " ".join(json.loads(printed)["objections"])
+    triage("models", "rollback", home=office)
+    assert open_desk(office, taxonomy_of(office), segmenter).version == live
+
+
+def test_too_few_new_letters_are_no_comparison(office, some, tmp_path):
+    made = json.loads(triage("train", write(tmp_path / "old.csv", some), "--no-search", "--json", home=office)[1])
+    status, _, error = triage("evaluate", tmp_path / "old.csv", "--model", made["version"], "--against", "live", home=office, check=False)
+    assert status == 4
+    assert "new to both models" in error
+
+
+def test_refused_rows_stand_beside_the_input_and_the_rest_trains(tmp_path, some, new_office):
+    file = write(tmp_path / "letters.csv", some[:40] + some[60:100])
+    with file.open("a", encoding="utf-8", newline="") as more:
+        more.write("x1,,没有类别的一封信在这里,\r\nx2,,写错类别的一封信在这里,拖欠工姿\r\n")
+    status, printed, error = triage("check", file, "--json", home=new_office)
+    assert status == 3
+    assert json.loads(printed)["refused"] == 2
+    assert "letters.refused.csv" in error
+    reasons = [row["原因"] for row in rows_of(tmp_path / "letters.refused.csv")]
+    assert any("拖欠工资" in reason for reason in reasons)
+    assert not (new_office / "models").exists()
+
+
+def test_only_one_training_run_at_a_time(tmp_path, some, new_office):
+    home = new_office
+    (home / ".training").mkdir()
+    file = write(tmp_path / "letters.csv", some[:30] + some[60:90])
+    with locked(home / ".training"):
+        status, _, error = triage("train", file, home=home, check=False)
+    assert status == 7
+    assert "another training run" in error
+
+
+def test_two_letters_a_category_are_enough_and_all_go_to_a_person(tmp_path, some, new_office):
+    few = [item for code in FOUR for item in [one for one in some if one.category == code][:2]]
+    made = json.loads(triage("train", write(tmp_path / "few.csv", few, OWN), "--json", home=new_office)[1])
+    assert made["letters"] == 8
+    assert made["sent"] == 0
+    assert any("来信太少" in sentence for sentence in made["findings"])
+
+
+def test_one_category_is_refused_in_plain_words(tmp_path, some, new_office):
+    status, _, error = triage("train", write(tmp_path / "one.csv", some[:20], OWN), home=new_office, check=False)
+    assert status == 4
+    assert "at least two categories" in error
+
+
+def test_a_category_without_two_letters_that_differ_is_left_out_and_named(tmp_path, some, new_office):
+    letters = [*some[:20], *some[60:80]]
+    lonely = write(tmp_path / "lonely.csv", letters, OWN)
+    with lonely.open("a", encoding="utf-8", newline="") as more:
+        more.write("z1,,河堤边的路灯坏了半年一直没人修理,路灯\r\n")
+    made = json.loads(triage("train", lonely, "--json", home=new_office)[1])
+    assert any("left out" in note for note in made["notes"])
+    assert any("路灯" in sentence for sentence in made["findings"])
+    listed = read_labelled([Path(made["list"])], taxonomy_of(tmp_path))
+    assert "路灯" in {item.category for item in listed.letters}
+
+
+def test_more_letters_than_can_be_learned_from_are_drawn_evenly(taxonomy):
+    letters = tuple(LabelledLetter(Letter(f"{label}{number}"), label) for label, size in (("a", 70), ("b", 25), ("c", 5)) for number in range(size))
+    drawn = train._drawn(letters, 0, most=50)
+    sizes = Counter(item.category for item in drawn)
+    assert sizes["c"] == 5
+    assert sizes["b"] in {22, 23}
+    assert len(drawn) <= 50
+    assert [item.letter.body for item in drawn] == sorted((item.letter.body for item in drawn), key=[item.letter.body for item in letters].index)
+
+
+def test_what_does_not_fit_into_memory_is_said(segmenter, some):
+    class Endless(list):
+        def __getitem__(self, at):
+            raise MemoryError
+
+    lesson = train.Lesson(tuple(some), len(some), np.arange(len(some)), train.STARTER)
+    object.__setattr__(lesson, "letters", Endless(some))
+    with pytest.raises(train.StorageError, match="do not fit into this machine's memory"):
+        train.learn(lesson, segmenter, train.Options(), lambda *_: None)
+
+
+def test_a_live_model_that_cannot_be_read_is_said_and_not_compared_with(home, tmp_path, taxonomy, segmenter):
+    folder = Path(shutil.copytree(home, tmp_path / "office"))
+    version = store.current(model_folder(folder))
+    (model_folder(folder) / version / "idf.npy").write_bytes(b"")
+    live, notes = retrain._live(retrain.Office(folder, taxonomy, segmenter))
+    assert live is None
+    assert "not compared" in notes[0]
+
+
+@pytest.mark.parametrize("moment", [1.5, 3.0, 5.0])
+def test_a_training_run_killed_at_any_moment_leaves_the_live_model_as_it_was(moment, office, some, tmp_path, segmenter):
+    live = store.current(model_folder(office))
+    known = set(store.versions(model_folder(office)))
+    file = write(tmp_path / "letters.csv", some, OWN)
+    command = [TRIAGE, "train", file, "--no-search", "--list", tmp_path / "list.xlsx"]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TRIAGE_HOME": str(office)}, start_new_session=True
+    ) as run:
+        time.sleep(moment)
+        os.killpg(run.pid, signal.SIGKILL)
+    assert open_desk(office, taxonomy_of(office), segmenter).version == live
+    for version in set(store.versions(model_folder(office))) - known:
+        store.load(model_folder(office), version)
+
+
+def test_nothing_of_a_letter_reaches_the_terminal(tmp_path, some, new_office):
+    file = write(tmp_path / "letters.csv", some[:30] + some[60:90], OWN)
+    _, printed, error = triage("train", file, "--json", home=new_office)
+    for item in some[:30] + some[60:90]:
+        assert item.letter.body[:16] not in printed + error

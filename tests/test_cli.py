@@ -9,6 +9,7 @@ import sys
 from io import StringIO
 
 import pytest
+from offices import office_of
 from rich.console import Console
 
 from api import cli, terminal
@@ -128,12 +129,13 @@ def test_a_port_in_use_is_named_and_exits_with_2(run):
     assert b"TRIAGE_PORT" in done.stderr
 
 
-def test_init_again_trains_another_version_that_decides_the_same(run, home, desk, tmp_path):
-    shutil.copytree(home, tmp_path / "office")
-    before = json.loads(run("classify", LETTER).stdout)
-    again = json.loads(run("init", "--again", "--json", TRIAGE_HOME=str(tmp_path / "office")).stdout)["model"]
-    after = json.loads(run("classify", LETTER, TRIAGE_HOME=str(tmp_path / "office")).stdout)
-    assert (before["model"], after["model"]) == (desk.version, again)
+def test_init_again_trains_another_version_that_decides_the_same(run, tmp_path):
+    office = {"TRIAGE_HOME": str(office_of(tmp_path / "office"))}
+    first = json.loads(run("init", "--json", **office).stdout)["model"]
+    before = json.loads(run("classify", LETTER, **office).stdout)
+    again = json.loads(run("init", "--again", "--json", **office).stdout)["model"]
+    after = json.loads(run("classify", LETTER, **office).stdout)
+    assert (before["model"], after["model"]) == (first, again)
     assert before | {"model": again} == after
 
 

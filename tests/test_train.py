@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from offices import FOUR, office_of
 
 from models import history, store
 from models.disk import locked
@@ -22,10 +22,8 @@ from training import retrain, train
 from training.labelled import LabelledLetter, read_labelled
 from triage.desk import model_folder, open_desk
 from triage.letter import Letter
-from triage.taxonomy import DATA
 
 TRIAGE = Path(sys.executable).with_name("triage")
-FOUR = ("wages", "land_expropriation", "utilities", "school_management")
 OWN = {"wages": "工钱", "land_expropriation": "征地", "utilities": "水电", "school_management": "学校"}
 
 
@@ -52,19 +50,6 @@ def some(starter):
     """Sixty letters of each of four categories, not as the starter letters are but cut short: what an office may have labelled."""
     letters = [item for code in FOUR for item in [one for one in starter if one.category == code and len(one.letter.body) > 60][:60]]
     return [LabelledLetter(Letter(item.letter.body[: len(item.letter.body) * 2 // 3], id=item.letter.id), item.category) for item in letters]
-
-
-def office_of(folder):
-    """An office that keeps four of the shipped categories, so that its starter model is trained in seconds."""
-    folder.mkdir()
-    kept = tomllib.loads((DATA / "categories.toml").read_text("utf-8"))
-    lines = []
-    for kind in ("domain", "purpose", "category"):
-        for entry in kept[kind]:
-            if kind != "category" or entry["code"] in FOUR:
-                lines += [f"[[{kind}]]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())]
-    (folder / "categories.toml").write_text("\n".join(lines), "utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -167,13 +152,15 @@ def test_the_offices_categories_keep_what_the_file_lacks_from_the_starter_letter
     assert set(card["comparison"]["recall"]) == set(FOUR) - {"utilities"}
 
 
-def test_a_promoted_model_decides_and_one_step_goes_back(office, some, tmp_path):
+def test_a_promoted_model_decides_and_one_step_goes_back(office, some, tmp_path, segmenter):
     live = store.current(model_folder(office))
+    running = open_desk(office, taxonomy_of(office), segmenter)
     file = write(tmp_path / "letters.csv", some)
     made = json.loads(triage("train", file, "--no-search", "--json", home=office)[1])
     _, printed, _ = triage("models", "promote", made["version"], "--by", "刘敏", "--force", "--why", "试用一周", home=office)
     assert json.loads(printed)["who"] == "刘敏"
     assert json.loads(triage("classify", "包工头拖欠我们工钱半年了", home=office)[1])["model"] == made["version"]
+    assert running.decide([Letter("包工头拖欠我们工钱半年了")])[0].model == live, "what runs keeps the version that it began with"
     triage("models", "rollback", "--why", "先退回", home=office)
     assert json.loads(triage("classify", "包工头拖欠我们工钱半年了", home=office)[1])["model"] == live
     assert [(change.action, change.why) for change in history.read(model_folder(office))][-2:] == [("promote", "试用一周"), ("rollback", "先退回")]
@@ -310,6 +297,19 @@ def test_a_training_run_killed_at_any_moment_leaves_the_live_model_as_it_was(mom
     assert open_desk(office, taxonomy_of(office), segmenter).version == live
     for version in set(store.versions(model_folder(office))) - known:
         store.load(model_folder(office), version)
+
+
+def test_an_interrupted_training_run_ends_at_once_and_leaves_no_half_model(new_office, some, tmp_path):
+    file = write(tmp_path / "letters.csv", some, OWN)
+    with subprocess.Popen([TRIAGE, "train", file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"TRIAGE_HOME": str(new_office)}) as run:
+        time.sleep(2.5)
+        start = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        _, error = run.communicate(timeout=20)
+    assert time.monotonic() - start < 5
+    assert run.returncode != 0
+    assert b"Traceback" not in error
+    assert store.versions(model_folder(new_office)) == []
 
 
 def test_nothing_of_a_letter_reaches_the_terminal(tmp_path, some, new_office):

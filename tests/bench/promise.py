@@ -63,7 +63,7 @@ def main():
     labels, groups = [row[options.label] for row in rows], duplicates.groups([row[options.text] for row in rows])
     seen = [split(segmented, labels, groups, seed) for seed in range(options.splits)]
     for target in TARGETS:
-        sent, precise, covered, each, clear = [], [], [], [], []
+        sent, precise, covered, each, clear, missed = [], [], [], [], [], []
         for (held, held_truth), (chances, truth) in seen:
             said, sure = chances.argmax(axis=1), chances.max(axis=1)
             alone = sure >= calibration.send_thresholds(held, held_truth, target, CONFIDENCE)[said]
@@ -76,14 +76,16 @@ def main():
                 each.append(below)
                 clear.append(beyond)
             floor = calibration.candidate_floor(held, held_truth, target, CONFIDENCE)
-            covered.append((chances[np.arange(len(truth)), truth] >= floor).mean())
+            held_by = chances[np.arange(len(truth)), truth] >= floor
+            covered.append(held_by.mean())
+            missed.append(broken(int(held_by.sum()), len(truth), target)[1])
         print(f"target {target:.2f}, confidence {CONFIDENCE}: sent on alone {np.mean(sent):.3f} of the letters")
         print(
             f"  precision in all      mean {np.nanmean(precise):.4f}, lowest {np.nanmin(precise):.4f}, below the target in {np.sum(np.array(precise) < target)} of {len(seen)} splits"
         )
         print(f"  precision by category below the target in {np.mean(each):.3f} of {len(each)} (category, split), beyond chance in {np.mean(clear):.3f}")
         print(
-            f"  coverage              mean {np.mean(covered):.4f}, lowest {np.min(covered):.4f}, below the target in {np.sum(np.array(covered) < target)} of {len(seen)} splits",
+            f"  coverage              mean {np.mean(covered):.4f}, lowest {np.min(covered):.4f}, below the target in {np.sum(np.array(covered) < target)} of {len(seen)} splits, beyond chance in {sum(missed)}",
             flush=True,
         )
 

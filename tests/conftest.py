@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 import pytest
 
 from models import store
+from models.disk import locked
 from training import labelled, train
 from triage import taxonomy as taxonomies
 from triage.desk import Desk, model_folder, open_desk
@@ -31,10 +32,12 @@ def starter(taxonomy):
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory, taxonomy, segmenter):
-    """An office with the starter model, for reading only."""
-    folder = tmp_path_factory.mktemp("office")
-    train.ensure_model(folder, taxonomy, segmenter, lambda *_: None)
-    return folder
+    """An office with the starter model, for reading only: trained once, by the first of the test processes that needs it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with locked(shared, patience=600):
+        train.ensure_model(shared / "office", taxonomy, segmenter, lambda *_: None)
+    return shared / "office"
 
 
 @pytest.fixture(scope="session")

@@ -116,7 +116,7 @@ def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
     text = normalise(letter.text)
     if not letter.title:
         tokens = segmenter.tokens(text)
-        return text, [*tokens[:OPENING], BREAK, *tokens]
+        return text, [*tokens[:OPENING], BREAK, *tokens] if len(tokens) > 2 * OPENING else tokens
     title, _, body = text.partition("\n")
     return text, [*(TITLE_COUNTS * [*segmenter.tokens(title), BREAK]), *segmenter.tokens(body)]
 

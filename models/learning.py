@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from models.features import Grams
+    from models.features import Grams, Words
     from models.linear import Linear
 
-    Batch = Sequence[Sequence[str]]
+    Batch = Callable[[slice], Words]
     Progress = Callable[[str, float], None]
 
 PART = 1000  # letters read at a time
@@ -93,15 +93,15 @@ class Learned:
 def fit(batch: Batch, questions: Sequence[Question], groups: NDArray[np.int64], *, options: Options | None = None, told: Progress | None = None) -> Learned:
     """Learn a model with one head for each question.
 
-    ``batch`` are tokenised letters, read by slices of ``PART`` (a sequence that makes them when asked keeps memory small); ``groups`` (n_letters,)
+    ``batch`` gives the words of the letters that a slice asks for, ``PART`` at a time, so that not all need be held; ``groups`` (n_letters,)
     has near-duplicates under one number: they are never on both sides of a split. The vocabulary is that of the letters which the
     first question is asked of. Raises ValueError where a question has fewer than two labels.
     """
     options, told = options or Options(), told or _silent
     told("features", 0.0)
     asked = np.array([bool(label) for label in questions[0].labels])
-    vocabulary = learn_vocabulary((grams(part) for _, part in _parts(batch, asked)), int(asked.sum()))
-    rows, terms = _rows(batch, vocabulary, lambda done: told("features", 0.1 + 0.1 * done))
+    vocabulary = learn_vocabulary((found.only(asked[at]) for at, found in _parts(batch, len(asked))), int(asked.sum()))
+    rows, terms = _rows(batch, len(asked), vocabulary, lambda done: told("features", 0.1 + 0.1 * done))
     heads: list[Head] = []
     weights: list[Linear] = []
     held_out = {}
@@ -126,27 +126,28 @@ def _step(told: Progress, name: str, span: tuple[float, float], done: float) -> 
     told(name, span[0] + span[1] * done)
 
 
-def _parts(batch: Batch, asked: NDArray[np.bool_]) -> Iterator[tuple[int, Batch]]:
-    """Where each part of the batch begins, and the letters of it that are asked for."""
-    for start in range(0, len(batch), PART):
-        part = batch[start : start + PART]
-        yield start, [tokens for tokens, wanted in zip(part, asked[start : start + PART], strict=True) if wanted]
+def _parts(batch: Batch, n_letters: int) -> Iterator[tuple[slice, Grams]]:
+    """Part by part the letters, and their n-grams."""
+    for start in range(0, n_letters, PART):
+        at = slice(start, min(start + PART, n_letters))
+        yield at, grams(batch(at))
 
 
-def _rows(batch: Batch, vocabulary: Vocabulary, told: Callable[[float], None]) -> tuple[csr_matrix, list[str]]:
+def _rows(batch: Batch, n_letters: int, vocabulary: Vocabulary, told: Callable[[float], None]) -> tuple[csr_matrix, list[str]]:
     """TF-IDF of all letters (n_letters, n_features) float32, and how each feature reads."""
     from scipy.sparse import csr_matrix
 
     terms = np.full(len(vocabulary), "", object)
     parts = []
-    for start, part in _parts(batch, np.ones(len(batch), bool)):
-        found = grams(part)
-        matrix = vocabulary.matrix(found, len(part))
+    for at, found in _parts(batch, n_letters):
+        matrix = vocabulary.matrix(found)
         _name(terms, vocabulary, found)
-        parts.append((np.diff(matrix.indptr), matrix.columns.astype(np.int32), matrix.values))
-        told((start + len(part)) / len(batch))
+        parts.append((np.diff(matrix.indptr), matrix.columns.copy(), matrix.values.copy()))  # copies: each views an array for all n-grams
+        told(at.stop / n_letters)
     counts, columns, values = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return csr_matrix((values, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(len(batch), len(vocabulary))), list(terms)
+    rows = csr_matrix((values, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(n_letters, len(vocabulary)))
+    rows.sort_indices()
+    return rows, list(terms)
 
 
 def _name(terms: NDArray[Any], vocabulary: Vocabulary, found: Grams) -> None:

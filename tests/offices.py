@@ -31,11 +31,11 @@ def office_of(folder):
 
 
 def nearest_mean(batch, questions):
-    """A model in which each label is the mean of its tokenised letters; ``questions`` has a list of labels, one a letter, for each head."""
+    """A model in which each label is the mean of its letters, cut into words; ``questions`` has a list of labels, one a letter, for each head."""
     found = grams(batch)
     keys = np.unique(found.keys)
     vocabulary = Vocabulary(keys, np.ones(len(keys), np.float32))
-    matrix = vocabulary.matrix(found, len(batch))
+    matrix = vocabulary.matrix(found)
     rows = np.zeros((len(batch), len(keys)), np.float32)
     for row in range(len(batch)):
         rows[row, matrix.columns[matrix.letter(row)]] = matrix.values[matrix.letter(row)]
@@ -51,7 +51,7 @@ def nearest_mean(batch, questions):
 def small_model(starter, segmenter, codes=CODES, each=12):
     """A model of the first starter letters of some categories."""
     letters = [labelled for code in codes for labelled in [item for item in starter if item.category == code][:each]]
-    batch = [read(labelled.letter, segmenter)[1] for labelled in letters]
+    batch = read([labelled.letter for labelled in letters], segmenter)[1]
     return nearest_mean(batch, {CATEGORY: [item.category for item in letters], PURPOSE: [item.purpose for item in letters]})
 
 

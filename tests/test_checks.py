@@ -8,12 +8,13 @@ import pytest
 
 from models.learning import Question, fit
 from models.linear import Settings
+from training.answers import reader
 from training.checks import findings, leaking, summary, unlearnable
 from training.corrections import write_list
 from training.doubt import suspected, suspicion
 from training.duplicates import groups
 from training.labelled import LabelledLetter, read_labelled
-from triage.desk import CATEGORY, read
+from triage.desk import CATEGORY
 from triage.errors import StorageError
 from triage.exports import MAX_CELL
 from triage.letter import Letter
@@ -43,11 +44,11 @@ def learned(starter, segmenter):
     """A function: labels of 480 starter letters of six categories -> what classifiers say that have not seen them."""
     wanted = [code for code, count in Counter(item.category for item in starter).items() if count >= 80 and code != "other"][:6]
     chosen = [item for code in wanted for item in [item for item in starter if item.category == code][:80]]
-    batch = [read(item.letter, segmenter)[1] for item in chosen]
+    letters = [item.letter for item in chosen]
     near = np.arange(len(chosen))
 
     def held_out(labels):
-        return fit(batch, [Question(CATEGORY, labels, settings=Settings(bayes=0.3))], near).held_out[CATEGORY]
+        return fit(reader(letters, segmenter), [Question(CATEGORY, labels, settings=Settings(bayes=0.3))], near).held_out[CATEGORY]
 
     return [item.category for item in chosen], held_out
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models import learning, linear, search
+from models.features import words
 from models.learning import Question
 from models.linear import Settings
 
@@ -12,9 +13,13 @@ LABELS = ["wages", "wages", "land", "land", "property", "property"] * 4
 PLAIN = Settings(cost=1.0, emphasis=0.0, balance=0.0, bayes=0.4)
 
 
+def reader(batch):
+    return lambda at: words(batch[at])
+
+
 def fit(batch, labels, *, seed=1, told=None, settings=PLAIN, **question):
     asked = [Question("category", labels, settings=settings, **question)]
-    return learning.fit(batch, asked, np.arange(len(batch)), options=learning.Options(seed=seed), told=told)
+    return learning.fit(reader(batch), asked, np.arange(len(batch)), options=learning.Options(seed=seed), told=told)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +32,8 @@ def test_margins_are_a_blend_of_scikit_learns_own(fitted):
     from sklearn.svm import LinearSVC
 
     model = fitted.model
-    reading = model.read(BATCH)
-    rows, _ = learning._rows(BATCH, model.vocabulary, lambda _: None)
+    reading = model.read(words(BATCH))
+    rows, _ = learning._rows(reader(BATCH), len(BATCH), model.vocabulary, lambda _: None)
     numbers = [model.head("category").labels.index(label) for label in LABELS]
     svm = LinearSVC(C=1.0, tol=linear.TOLERANCE, random_state=1).fit(rows.astype(float), numbers).decision_function(rows)
     bayes = ComplementNB(alpha=linear.SMOOTHING).fit(rows, numbers).predict_joint_log_proba(rows)
@@ -40,20 +45,20 @@ def test_margins_are_a_blend_of_scikit_learns_own(fitted):
 
 def test_scores_sum_to_one(fitted):
     model = fitted.model
-    scores = model.scores(model.read([*BATCH, [], ["从没见过"]]), model.head("category"))
+    scores = model.scores(model.read(words([*BATCH, [], ["从没见过"]])), model.head("category"))
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
 
 
 def test_an_unknown_letter_is_known_to_be_unknown(fitted):
     model = fitted.model
-    assert model.read([["从没", "见过"]]).known[0] == 0
-    assert model.read([["工资", "没给"]]).known[0] > 0
+    assert model.read(words([["从没", "见过"]])).known[0] == 0
+    assert model.read(words([["工资", "没给"]])).known[0] > 0
 
 
 def test_why_adds_up_with_the_margin(fitted):
     model = fitted.model
-    reading, head = model.read([BATCH[0]]), model.head("category")
-    moved = sum(move for _, move in model.why(reading, 0, head, 0, limit=4_000))
+    reading, head = model.read(words([BATCH[0]])), model.head("category")
+    moved = sum(move for _, move in model.why(reading, head, np.array([0]), limit=4_000)[0])
     unit = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power
     assert moved == pytest.approx(float(reading.margins[0, 0] - model.intercepts[0]) * unit, abs=0.05)
 
@@ -67,7 +72,7 @@ def test_what_is_held_out_comes_with_the_model(fitted):
 
 def test_a_letter_that_a_question_is_not_asked_of_teaches_it_nothing():
     labels = [*LABELS, "", ""]
-    found = learning.fit([*BATCH, ["停水"], ["停电"]], [Question("category", labels, settings=PLAIN)], np.arange(len(labels)))
+    found = learning.fit(reader([*BATCH, ["停水"], ["停电"]]), [Question("category", labels, settings=PLAIN)], np.arange(len(labels)))
     assert "停水" not in found.terms
     assert found.held_out["category"].letters.tolist() == list(range(len(LABELS)))
 
@@ -82,16 +87,16 @@ def test_a_letter_of_more_weight_counts_more():
     chances = []
     for weight in (1.0, 9.0):
         model = fit([*batch, ["甲"], ["乙"]], [*labels, "water", "power"], weights=[weight, 1.0] * 4 + [1.0, 1.0]).model
-        chances.append(model.read(batch[:1]).margins[0])
+        chances.append(model.read(words(batch[:1])).margins[0])
     assert chances[1][0] - chances[1][1] > chances[0][0] - chances[0][1]
 
 
 @pytest.mark.parametrize("n_labels", [2, 3, 20])
 def test_two_letters_a_label_are_enough(n_labels):
-    words = [chr(0x4E00 + 40 * number) * 2 for number in range(n_labels)]
-    batch = [[word, "甲", str(turn)] for turn in "甲乙" for word in words]
-    model = learning.fit(batch, [Question("category", words * 2)], np.arange(len(batch))).model
-    scores = model.scores(model.read(batch[:n_labels]), model.head("category"))
+    labels = [chr(0x4E00 + 40 * number) * 2 for number in range(n_labels)]
+    batch = [[word, "甲", str(turn)] for turn in "甲乙" for word in labels]
+    model = learning.fit(reader(batch), [Question("category", labels * 2)], np.arange(len(batch))).model
+    scores = model.scores(model.read(words(batch[:n_labels])), model.head("category"))
     assert scores.argmax(axis=1).tolist() == list(range(n_labels))
     assert set(model.head("category").send_thresholds) == {2.0}
 

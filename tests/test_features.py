@@ -1,4 +1,4 @@
-"""Tokens to TF-IDF, held against scikit-learn's own."""
+"""Words to TF-IDF, held against scikit-learn's own."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,15 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from models import vocabulary as vocabularies
-from models.features import BREAK, CHARACTER_WEIGHT, Vocabulary, grams
+from models.features import BREAK, Vocabulary, grams, words
+from models.kernel import CHARACTER_WEIGHT
 from models.vocabulary import learn_vocabulary
 
 BATCH = [["拖欠", "工资", BREAK, "拖欠", "工资", "一年"], ["征地", "补偿", BREAK, "没", "给"], ["工资", "没", "给"], [], [BREAK]]
 
 
 def dense(batch, vocabulary):
-    matrix = vocabulary.matrix(grams(batch), len(batch))
+    matrix = vocabulary.matrix(grams(words(batch)))
     return csr_matrix((matrix.values, matrix.columns, matrix.indptr), shape=(len(batch), len(vocabulary))).toarray()
 
 
@@ -25,8 +26,8 @@ def of_sklearn(batch, kind):
     def analyse(tokens):
         runs = " ".join(" " if token == BREAK else token.replace(" ", "") for token in tokens).split("   ")
         if kind == "words":
-            words = [run.split() for run in runs]
-            return [" ".join(run[i : i + n]) for run in words for n in (1, 2) for i in range(len(run) - n + 1)]
+            cut = [run.split() for run in runs]
+            return [" ".join(run[i : i + n]) for run in cut for n in (1, 2) for i in range(len(run) - n + 1)]
         pieces = "".join(tokens).split(BREAK)
         return [piece[i : i + n] for piece in pieces for n in (1, 2, 3) for i in range(len(piece) - n + 1)]
 
@@ -35,7 +36,7 @@ def of_sklearn(batch, kind):
 
 @pytest.mark.parametrize("kind", ["words", "characters"])
 def test_values_are_those_of_scikit_learn(kind):
-    vocabulary = learn_vocabulary([grams(BATCH)], len(BATCH), min_words=1, min_characters=1)
+    vocabulary = learn_vocabulary([grams(words(BATCH))], len(BATCH), min_words=1, min_characters=1)
     ours, first = dense(BATCH, vocabulary), vocabulary.first_word
     block = ours[:, first:] if kind == "words" else ours[:, :first] / CHARACTER_WEIGHT
     theirs = of_sklearn(BATCH, kind)
@@ -45,14 +46,14 @@ def test_values_are_those_of_scikit_learn(kind):
 
 
 def test_words_and_characters_have_their_own_length():
-    vocabulary = learn_vocabulary([grams(BATCH)], len(BATCH), min_words=1, min_characters=1)
+    vocabulary = learn_vocabulary([grams(words(BATCH))], len(BATCH), min_words=1, min_characters=1)
     values = dense(BATCH[:3], vocabulary)
     np.testing.assert_allclose((values[:, : vocabulary.first_word] ** 2).sum(axis=1), CHARACTER_WEIGHT**2, atol=1e-5)
     np.testing.assert_allclose((values[:, vocabulary.first_word :] ** 2).sum(axis=1), 1, atol=1e-5)
 
 
 def test_an_empty_letter_has_no_features():
-    vocabulary = learn_vocabulary([grams(BATCH)], len(BATCH))
+    vocabulary = learn_vocabulary([grams(words(BATCH))], len(BATCH))
     assert dense([[]], vocabulary).sum() == 0
 
 
@@ -62,13 +63,13 @@ def test_an_empty_vocabulary_finds_nothing():
 
 
 def test_an_empty_batch_is_no_trouble():
-    assert len(grams([]).keys) == 0
+    assert len(grams(words([])).keys) == 0
 
 
 @given(st.lists(st.lists(st.sampled_from(["拖欠", "工资", "征地", "补偿", BREAK, "𠮷", "5g", "没"]), max_size=12), min_size=1, max_size=6), st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_a_letters_features_do_not_depend_on_its_batch(batch, random):
-    vocabulary = learn_vocabulary([grams(BATCH)], len(BATCH), min_words=1, min_characters=1)
+    vocabulary = learn_vocabulary([grams(words(BATCH))], len(BATCH), min_words=1, min_characters=1)
     together = dense(batch, vocabulary)
     order = list(range(len(batch)))
     random.shuffle(order)
@@ -79,15 +80,15 @@ def test_a_letters_features_do_not_depend_on_its_batch(batch, random):
 
 
 def test_a_rare_character_of_the_upper_planes_is_one_character():
-    found = grams([["𠮷屋"]])
+    found = grams(words([["𠮷屋"]]))
     assert {found.term(i) for i in range(len(found.keys))} == {"𠮷", "屋", "𠮷屋"}
 
 
 @given(st.lists(st.lists(st.sampled_from(["拖欠", "工资", "征地", BREAK, "𠮷", "没"]), max_size=8), min_size=1, max_size=12), st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_a_vocabulary_counted_in_parts_is_that_of_the_whole(batch, size):
-    parts = [grams(batch[start : start + size]) for start in range(0, len(batch), size)]
-    whole, counted = learn_vocabulary([grams(batch)], len(batch)), learn_vocabulary(parts, len(batch))
+    parts = [grams(words(batch[start : start + size])) for start in range(0, len(batch), size)]
+    whole, counted = learn_vocabulary([grams(words(batch))], len(batch)), learn_vocabulary(parts, len(batch))
     assert np.array_equal(whole.keys, counted.keys)
     assert np.array_equal(whole.idf, counted.idf)
 

@@ -8,6 +8,7 @@ from offices import keep, nearest_mean, rewrite_card, small_model
 
 from models import store
 from models.calibration import Curve
+from models.features import words
 from training.promote import golden_letters
 from triage import golden
 from triage.desk import model_folder, open_desk
@@ -100,7 +101,7 @@ def test_a_card_without_golden_letters_is_refused(model, segmenter, entries):
 
 
 def test_a_model_of_own_labels_has_golden_letters_too(segmenter):
-    model = nearest_mean([["补偿", "土地"], ["停水", "水厂"]], {"category": ["甲类", "乙类"]})
+    model = nearest_mean(words([["补偿", "土地"], ["停水", "水厂"]]), {"category": ["甲类", "乙类"]})
     golden.check(stored(model, {"golden": golden.decided(model, segmenter, LETTERS)}), segmenter)
 
 

@@ -1,6 +1,7 @@
 """Text in, text out: what changes, and the look-alikes that must not."""
 
 import time
+import unicodedata
 
 import pytest
 from hypothesis import example, given, settings
@@ -77,8 +78,8 @@ def test_a_full_width_comma_becomes_an_ascii_comma():
 
 
 def test_nothing_invisible_comes_out_of_compatibility_forms():
-    """Over all of Unicode: a character whose compatibility form is invisible is itself dropped first."""
-    for code in range(0x110000):
+    """Over all of Unicode that is assigned: a character whose compatibility form is invisible is itself dropped first."""
+    for code in (code for code in range(0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Co"}):
         read = rules.stacked_marks(rules.compatibility_forms(rules.lone_surrogates_and_controls(chr(code))))
         assert rules.lone_surrogates_and_controls(read) == read, hex(code)
         assert rules.compatibility_forms(read) == read, hex(code)
@@ -133,6 +134,43 @@ FRAGMENTS = [
 def test_normalising_twice_is_normalising_once(text):
     once = normalise(text)
     assert normalise(once) == once
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(st.sampled_from([*FRAGMENTS, "、", "“", "甲", "龥", "@", "w", "7"]), max_size=30).map("".join),
+        st.text(st.sampled_from("甲乙 \n\t(a1ü_!/"), max_size=30),
+    )
+)
+@settings(max_examples=800, deadline=None)
+@example("䷀䷀")
+@example("https://a.b")
+@example("甲 (lián)乙")
+@example("😀😀")
+@example("a" * 120)
+def test_a_rule_that_is_not_asked_for_would_change_nothing(text):
+    seen = rules.signs_of(text)
+    assert [rule.__name__ for rule, signs in rules._asks().items() if not seen & signs and rule(text) != text] == []
+
+
+def test_no_character_that_counts_as_usual_is_changed_by_a_rule():
+    usual = [chr(code) for code in range(0x10000) if rules._table()[code] == 0 and not chr(code).isspace()]
+    assert len(usual) > 15_000
+    text = "".join(f"{character}甲" for character in usual if character not in "&<>")
+    assert [rule.__name__ for rule in rules.RULES if rule(text) != text] == []
+
+
+@given(st.text(st.sampled_from("甲 \t\n\r\u1680\u2028"), max_size=20))
+@settings(max_examples=400, deadline=None)
+def test_blanks_of_one_kind_are_joined_as_those_of_every_kind(text):
+    assert rules.blanks(text) == rules._BLANKS.sub(" ", rules._LINE_ENDS.sub("\n", text)).strip()
+
+
+def test_wide_marks_become_what_nfkc_makes_of_them():
+    import unicodedata
+
+    assert [narrow for wide, narrow in rules._WIDE] == [unicodedata.normalize("NFKC", wide) for wide, _ in rules._WIDE]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from offices import nearest_mean
 
 from models import store
+from models.features import words
 
 BATCH = [["拖欠", "工资"], ["工资", "一分", "没给"], ["征地", "补偿"], ["土地", "征收"]] * 5
 QUESTIONS = {"category": ["wages", "wages", "land", "land"] * 5, "purpose": ["appeal", "accusation"] * 10}
@@ -17,7 +18,7 @@ QUESTIONS = {"category": ["wages", "wages", "land", "land"] * 5, "purpose": ["ap
 
 @pytest.fixture(scope="module")
 def small():
-    return nearest_mean(BATCH, QUESTIONS)
+    return nearest_mean(words(BATCH), QUESTIONS)
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def folder(tmp_path, small):
 def test_a_loaded_model_scores_as_the_saved_one(folder, small):
     loaded = store.load(folder, "v1").model
     for head in small.heads:
-        saved = small.scores(small.read(BATCH), head)
-        assert np.array_equal(saved, loaded.scores(loaded.read(BATCH), loaded.head(head.name)))
+        saved = small.scores(small.read(words(BATCH)), head)
+        assert np.array_equal(saved, loaded.scores(loaded.read(words(BATCH)), loaded.head(head.name)))
 
 
 def test_arrays_are_mapped_so_that_processes_share_their_pages(folder):

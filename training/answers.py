@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +11,13 @@ from training.evaluate import Answers
 from triage.desk import CATEGORY, read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from models.classifier import CategoryModel
+    from models.features import Words
     from models.learning import HeldOut
     from training.labelled import LabelledLetter
     from triage.letter import Letter
@@ -26,30 +27,16 @@ SEEN = "seen.npy"  # in a model's folder: marks of the letters that it has learn
 PART = 1000
 
 
-class Tokens(Sequence[list[str]]):
-    """The tokens of letters, made when a slice is asked for: a hundred thousand letters as lists of words would fill the memory."""
-
-    def __init__(self, letters: Sequence[Letter], segmenter: Segmenter) -> None:
-        self.letters, self.segmenter = letters, segmenter
-
-    def __len__(self) -> int:
-        return len(self.letters)
-
-    @overload
-    def __getitem__(self, at: int) -> list[str]: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[list[str]]: ...
-    def __getitem__(self, at: int | slice) -> list[str] | list[list[str]]:
-        if isinstance(at, int):
-            return read(self.letters[at], self.segmenter)[1]
-        return [read(letter, self.segmenter)[1] for letter in self.letters[at]]
+def reader(letters: Sequence[Letter], segmenter: Segmenter) -> Callable[[slice], Words]:
+    """The words of a slice of the letters, made when asked for: those of a hundred thousand would fill the memory."""
+    return lambda at: read(letters[at], segmenter)[1]
 
 
 def answers(model: CategoryModel, letters: Sequence[LabelledLetter], segmenter: Segmenter) -> Answers:
     """The categories that a model gives to labelled letters. Categories that it does not know stand behind its own, with probability 0."""
     head = model.head(CATEGORY)
-    tokens = Tokens([item.letter for item in letters], segmenter)
-    parts = [model.scores(model.read(tokens[start : start + PART]), head) for start in range(0, len(letters), PART)]
+    words = reader([item.letter for item in letters], segmenter)
+    parts = [model.scores(model.read(words(slice(start, start + PART))), head) for start in range(0, len(letters), PART)]
     chances = np.concatenate([np.empty((0, len(head.labels)), np.float32), *parts])
     return aligned(head.labels, letters, chances)
 

@@ -182,7 +182,7 @@ def _desks(answers: Answers, taxonomy: Taxonomy) -> list[tuple[str, str]]:
     if not all(label in taxonomy.categories for label in answers.labels):
         return [(_name(answers.labels[label], taxonomy), "") for label in answers.first]
     matrix = routing.desks(answers.labels, taxonomy)
-    chosen = [answers.labels[routing.choose(row, matrix)[0]] for row in answers.probabilities]
+    chosen = [answers.labels[routing.choose(row, matrix)[0]] for row in answers.probabilities.tolist()]
     return [(_name(label, taxonomy), taxonomy.departments[taxonomy.categories[label].lead].name) for label in chosen]
 
 

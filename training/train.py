@@ -16,7 +16,7 @@ from models import learning, store
 from models.learning import Options, Question
 from models.linear import Settings
 from training import duplicates
-from training.answers import SEEN, Tokens, marks
+from training.answers import SEEN, marks, reader
 from training.checks import unlearnable
 from training.labelled import LabelledLetter, starter_letters
 from training.promote import Asked, golden_letters, promote, storage
@@ -154,9 +154,9 @@ def learn(lesson: Lesson, segmenter: Segmenter, options: Options, told: Progress
     """Fit both questions. Raises StorageError ("out-of-memory") when the machine cannot hold it."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    tokens = Tokens([item.letter for item in lesson.letters], segmenter)
+    words = reader([item.letter for item in lesson.letters], segmenter)
     try:
-        return learning.fit(tokens, _questions(lesson), lesson.groups, options=options, told=told)
+        return learning.fit(words, _questions(lesson), lesson.groups, options=options, told=told)
     except (MemoryError, TerminatedWorkerError) as error:
         raise StorageError(
             f"training: {len(lesson.letters):,} letters do not fit into this machine's memory. docs/training.md says what is needed. "
@@ -194,7 +194,7 @@ def _card(candidate: Candidate, taxonomy: Taxonomy, segmenter: Segmenter) -> dic
     digest = sha256("\n".join(f"{item.letter.text}\t{item.category}\t{item.purpose}" for item in letters).encode("utf-8", "replace"))
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "made_with": {name: installed(name) for name in ("letter-triage", "scikit-learn", "numpy", "rjieba", "opencc")} | {"python": platform.python_version()},
+        "made_with": {name: installed(name) for name in ("letter-triage", "scikit-learn", "numpy", "numba", "opencc")} | {"python": platform.python_version()},
         "reads": READS,
         "dictionary": segmenter.checksum,
         "taxonomy": taxonomy.version,

@@ -14,32 +14,34 @@ from triage.errors import ModelError
 from triage.guards import Guards
 from triage.letter import CategoryScore, Decision, PurposeScore, Reason, Term
 from triage.normalise import normalise
-from triage.tokens import BREAK, HMM, Segmenter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from models.classifier import CategoryModel, Reading
+    from models.features import Words
     from models.store import Stored
     from triage.letter import Letter
     from triage.taxonomy import Taxonomy
+    from triage.tokens import Segmenter
 
 CATEGORY, PURPOSE = "category", "purpose"
 TITLE_COUNTS = 3  # a title says the matter in a line; 1, 2 and 3 were tried (docs/decisions.md)
-OPENING = 12  # words that count twice where there is no title: people begin with what they want; 0, 10, 15 were tried
-READS = {"normalise": 1, "tokens": 2, "features": 2, "hmm": HMM}  # raise a number when that room reads a letter otherwise than before
+_LINE = "\n"
+OPENING = 24  # characters that count twice where there is no title: people begin with what they want (docs/decisions.md)
+READS = {"normalise": 1, "tokens": 2, "features": 2, "hmm": True}  # raise a number when that room reads a letter otherwise than before
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A batch and its probabilities: ``categories`` (n_letters, n_categories) and ``purposes`` (n_letters, n_purposes)."""
+    """What the model says of one letter: probabilities of categories and purposes, the category to route by, the next one, and why."""
 
-    reading: Reading
-    categories: NDArray[np.float32]
-    purposes: NDArray[np.float32]
+    categories: list[float]
+    purposes: list[float]
+    chosen: int
+    runner_up: int
+    why: list[tuple[str, float]]
 
 
 class Desk:
@@ -59,38 +61,40 @@ class Desk:
         """One decision a letter, in order; each the same alone and in any batch."""
         if self.stored is None or not letters:
             return [self._not_classified(letter, readable.NO_MODEL) for letter in letters]
-        texts, tokens = zip(*(read(letter, self.segmenter) for letter in letters), strict=True)
-        model = self.stored.model
-        reading = model.read(tokens)
-        scored = Scored(reading, *(model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE)))
+        texts, words = read(letters, self.segmenter)
+        reading = self.stored.model.read(words)
+        scored = self._scored(self.stored.model, reading)
         decisions = []
-        for row, (letter, text) in enumerate(zip(letters, texts, strict=True)):
-            why_not = readable.why_not(letter.text, text, tokens[row], float(reading.known[row]))
-            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, text, model, scored, row))
+        for letter, text, signs, known, score in zip(letters, texts, readable.signs(words), reading.known.tolist(), scored, strict=True):
+            why_not = readable.why_not(letter.text, text, signs, known)
+            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, text, self.stored.model, score))
         return decisions
 
-    def _decided(self, letter: Letter, text: str, model: CategoryModel, scored: Scored, row: int) -> Decision:
-        head, chances = model.head(CATEGORY), scored.categories[row].tolist()
-        chosen, runner_up = routing.choose(scored.categories[row], self._desks)
+    def _scored(self, model: CategoryModel, reading: Reading) -> list[Scored]:
+        categories, purposes = (model.scores(reading, model.head(name)).tolist() for name in (CATEGORY, PURPOSE))
+        choices = [routing.choose(chances, self._desks) for chances in categories]
+        why = model.why(reading, model.head(CATEGORY), np.array([chosen for chosen, _ in choices]))
+        return [Scored(*chances, *choice, terms) for chances, choice, terms in zip(zip(categories, purposes, strict=True), choices, why, strict=True)]
+
+    def _decided(self, letter: Letter, text: str, model: CategoryModel, scored: Scored) -> Decision:
+        head, chances, chosen = model.head(CATEGORY), scored.categories, scored.chosen
         likely = sorted((i for i, chance in enumerate(chances) if chance >= head.candidate_floor or i == chosen), key=lambda i: -chances[i])
         candidates = tuple(self._category(head.labels[i], chances[i]) for i in likely)
-        category, second = candidates[likely.index(chosen)], self._category(head.labels[runner_up], chances[runner_up])
-        purpose = self._purpose(model.head(PURPOSE).labels, scored.purposes[row])
+        category, second = candidates[likely.index(chosen)], self._category(head.labels[scored.runner_up], chances[scored.runner_up])
         judged = routing.Judged(category, second, head.send_thresholds[chosen], self.guards.read(text))
         way = routing.route(judged, self.taxonomy, self.guards)
-        why = tuple(Term(term, weight) for term, weight in model.why(scored.reading, row, head, chosen))
         lead, *co_handlers = routing.labels([way.lead, *way.co_handlers], self.taxonomy)
         return Decision(
             letter=letter.id,
             category=category,
             candidates=candidates,
-            purpose=purpose,
+            purpose=self._purpose(model.head(PURPOSE).labels, scored.purposes),
             lead=lead,
             co_handlers=tuple(co_handlers),
             disposition=way.disposition,
             needs_review=way.needs_review,
             reasons=tuple(way.reasons),
-            why=why,
+            why=tuple(Term(term, weight) for term, weight in scored.why),
             model=self.version,
             taxonomy=self.taxonomy.version,
         )
@@ -101,9 +105,9 @@ class Desk:
     def _category(self, code: str, probability: float) -> CategoryScore:
         return CategoryScore(code, self.taxonomy.categories[code].name, self.taxonomy.domain_of(code).name, round(probability, 4))
 
-    def _purpose(self, codes: Sequence[str], probabilities: NDArray[np.float32]) -> PurposeScore:
-        best = int(np.argmax(probabilities))
-        return PurposeScore(codes[best], self.taxonomy.purposes[codes[best]].name, round(float(probabilities[best]), 4))
+    def _purpose(self, codes: Sequence[str], probabilities: list[float]) -> PurposeScore:
+        best = probabilities.index(max(probabilities))
+        return PurposeScore(codes[best], self.taxonomy.purposes[codes[best]].name, round(probabilities[best], 4))
 
     @property
     def version(self) -> str | None:
@@ -111,22 +115,24 @@ class Desk:
         return self.stored.version if self.stored else None
 
 
-def read(letter: Letter, segmenter: Segmenter) -> tuple[str, list[str]]:
-    """A letter's normalised text, and its tokens: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
-    text = normalise(letter.text)
-    if not letter.title:
-        tokens = segmenter.tokens(text)
-        return text, [*tokens[:OPENING], BREAK, *tokens] if len(tokens) > 2 * OPENING else tokens
-    title, _, body = text.partition("\n")
-    return text, [*(TITLE_COUNTS * [*segmenter.tokens(title), BREAK]), *segmenter.tokens(body)]
+def read(letters: Sequence[Letter], segmenter: Segmenter) -> tuple[list[str], Words]:
+    """The letters' normalised texts, and their words: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
+    texts = [normalise(letter.text) for letter in letters]
+    return texts, segmenter.words([_weighted(text, titled=bool(letter.title)) for letter, text in zip(letters, texts, strict=True)])
 
 
-def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter) -> Desk:
-    """The desk of an office with its live model, or without one when it has none. Raises ModelError when the live one is refused."""
+def _weighted(text: str, *, titled: bool) -> str:
+    if titled:
+        return f"{text.partition(_LINE)[0]}{_LINE}" * (TITLE_COUNTS - 1) + text
+    return f"{text[:OPENING]}{_LINE}{text}" if len(text) > 2 * OPENING else text
+
+
+def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter, *, version: str | None = None) -> Desk:
+    """The desk of an office with its live model or another ``version``, or without one when it has none. Raises ModelError when it is refused."""
     from triage import golden  # it reads letters as this room does
 
     try:
-        version = store.current(model_folder(home))
+        version = version or store.current(model_folder(home))
         stored = store.load(model_folder(home), version) if version else None
     except RefusedModelError as error:
         raise ModelError(str(error)) from error

@@ -62,3 +62,19 @@ class BusyError(TriageError):
     status = 409
     exit_status = 7
     kind = "already-running"
+
+
+class UsageError(TriageError):
+    """The command cannot be done as it was given: an option, an output, a job that began otherwise."""
+
+    status = 409
+    exit_status = 2
+    kind = "wrong-use"
+
+
+class RegisterError(TriageError):
+    """The letter register cannot be used: locked, full, damaged, out of reach, newer than this program, or sealed with another key."""
+
+    status = 503
+    exit_status = 6
+    kind = "register"

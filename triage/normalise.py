@@ -12,10 +12,14 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from triage import privacy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 MAX_ROUNDS = 8  # real letters need two; a text built to be unwrapped for ever loses its wrappers after these
@@ -39,8 +43,11 @@ _SPACED_OUT = re.compile(rf"(?<![{HAN}])[{HAN}](?:[ \t]{{1,3}}[{HAN}]){{2,}}(?![
 _ENCODED_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
 _LINE_ENDS = re.compile(r"[ \t]*[\r\n\u2028\u2029\x85][\s]*")
 _BLANKS = re.compile(r"[^\S\n]+")
+_OTHER_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))).translate({0x20: None, 0x09: None, 0x0A: None})  # than blank, tab and line end
 _REPEATED_PUNCTUATION = re.compile(r"([^\w\s<>&/])\1+|_{2,}")
-_MOJIBAKE = re.compile("[鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟]{4}")
+_GARBLED = "鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟"
+_MOJIBAKE = re.compile(f"[{_GARBLED}]{{4}}")
+_WIDE = tuple(zip("，！？；：（）％～\u3000…０１２３４５６７８９", (*",!?;:()%~ ", "...", *"0123456789"), strict=True))  # what letters are full of
 
 
 def lone_surrogates_and_controls(text: str) -> str:
@@ -60,6 +67,8 @@ def compatibility_forms(text: str) -> str:
     >>> compatibility_forms("１２３，㎡　⼀①")
     '123,m2 一1'
     """
+    for wide, narrow in _WIDE:  # twenty times as fast as to normalise for their sake, and the same: each is replaced by its decomposition
+        text = text.replace(wide, narrow)
     return text if text.isascii() or unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
 
 
@@ -169,7 +178,9 @@ def blanks(text: str) -> str:
     >>> blanks(" 一 \t 二 \n\n 三 ")
     '一 二\n三'
     """
-    return _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text)).strip()
+    if any(blank in text for blank in _OTHER_BLANKS):
+        return _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text)).strip()
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))  # the same, in a fifth of the time
 
 
 def spaced_out(text: str) -> str:
@@ -217,16 +228,61 @@ def normalise(text: str) -> str:
     >>> normalise("尊敬的領導：\u3000拖欠工資！！！電話１３８００００００００")
     '尊敬的领导: 拖欠工资!电话*'
     """
-    turn, uncovered = 0, True
+    from triage.signs import ANY
+
+    turn, uncovered, seen, asks = 0, True, signs_of(text), _asks()
     while uncovered:
         uncovered = False
         if turn == MAX_ROUNDS:
             text = re.sub(r"[&<>()\[\]_]", " ", text)
+            seen = signs_of(text)
         for rule in RULES:
+            if not seen & asks.get(rule, ANY):
+                continue
             before, text = text, rule(text)
-            uncovered |= rule in UNCOVERING and text != before
+            if text != before:
+                seen = signs_of(text)
+                uncovered |= rule in UNCOVERING
         turn += 1
     return text
+
+
+def signs_of(text: str) -> int:
+    """Bits that say which rules may have anything to do: see ``triage.signs``."""
+    from triage.signs import signs
+
+    return signs(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _table())
+
+
+@cache
+def _table() -> NDArray[np.int64]:
+    from triage.signs import table
+
+    return table(_GARBLED, _traditional())
+
+
+@cache
+def _asks() -> dict[Callable[[str], str], int]:
+    """For each rule the signs of which one is there when it has anything to do; those left out look for themselves."""
+    from triage import signs
+
+    return {
+        lone_surrogates_and_controls: signs.UNUSUAL,
+        compatibility_forms: signs.UNUSUAL,
+        stacked_marks: signs.UNUSUAL,
+        mojibake: signs.GARBLED,
+        simplified: signs.TRADITIONAL,
+        pinyin_notes: signs.NOTES | signs.UNUSUAL,
+        repeated_punctuation: signs.DOUBLED,
+        excel_escapes: signs.MARKUP,
+        entities: signs.MARKUP,
+        tags: signs.MARKUP,
+        addresses: signs.MARKUP | signs.UNUSUAL,
+        encoded_blobs: signs.BLOB,
+        blanks: signs.BLANKS | signs.UNUSUAL,
+        personal_numbers: signs.NUMBERS | signs.UNUSUAL,
+        spaced_out: signs.SPACED,
+    }
 
 
 @cache

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from models.features import BREAK
 from triage.letter import Reason
-from triage.tokens import BREAK
+
+if TYPE_CHECKING:
+    from models.features import Words
 
 NO_MODEL = Reason("no_model", "没有可用的模型,未分类;请运行 triage init")
 EMPTY = Reason("empty", "没有可读的文字,未分类")
@@ -20,20 +26,25 @@ MIN_KNOWN = 0.08  # share of pairs of characters met in training: random charact
 _REPLACED = re.compile("\ufffd|锟斤拷|锟斤|斤拷|烫烫烫|屯屯屯")
 
 
-def why_not(written: str, normalised: str, tokens: list[str], known: float) -> Reason | None:
+def signs(words: Words) -> list[tuple[int, int]]:
+    """For each letter how many characters its words have, and how many of these are outside ASCII."""
+    bounds = words.starts[words.letters[:-1]]
+    readable = np.add.reduceat(words.codes != ord(BREAK), bounds, dtype=np.int64)
+    return list(zip(readable.tolist(), np.add.reduceat(words.codes > 127, bounds, dtype=np.int64).tolist(), strict=True))
+
+
+def why_not(written: str, normalised: str, signs: tuple[int, int], known: float) -> Reason | None:
     """Why a letter cannot be judged, None when it can.
 
-    >>> why_not(" ", "", [], 0.0).rule
+    >>> why_not(" ", "", (0, 0), 0.0).rule
     'empty'
-    >>> why_not("还我工资", "还我工资", ["还", "我", "工资"], 1.0) is None
+    >>> why_not("还我工资", "还我工资", (4, 4), 1.0) is None
     True
     """
-    words = "".join(tokens).replace(BREAK, "")
-    if not words:
-        signs = sum(map(str.isalnum, written))
-        return UNREADABLE if signs >= MIN_HAN else TOO_SHORT if signs else EMPTY
-    readable = len(words)
-    han = readable - len(words.encode("ascii", "ignore"))
+    readable, han = signs
+    if not readable:
+        written_signs = sum(map(str.isalnum, written))
+        return UNREADABLE if written_signs >= MIN_HAN else TOO_SHORT if written_signs else EMPTY
     if len(_REPLACED.findall(normalised)) * 8 > han:
         return UNREADABLE
     if han < MIN_HAN and readable < 2 * MIN_HAN:

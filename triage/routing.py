@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from triage.letter import Label, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from triage.guards import Findings, Guards
     from triage.letter import CategoryScore
@@ -56,25 +52,28 @@ class Judged:
     findings: Findings
 
 
-def desks(categories: Sequence[str], taxonomy: Taxonomy) -> NDArray[np.int64]:
-    """A number for each category's lead (n_categories,), the same for the same lead."""
+def desks(categories: Sequence[str], taxonomy: Taxonomy) -> list[int]:
+    """A number for each category's lead, the same for the same lead."""
     numbers = {code: number for number, code in enumerate(taxonomy.departments)}
-    return np.array([numbers[taxonomy.categories[code].lead] for code in categories])
+    return [numbers[taxonomy.categories[code].lead] for code in categories]
 
 
-def choose(chances: NDArray[np.float32], desks: NDArray[np.int64]) -> tuple[int, int]:
+def choose(chances: Sequence[float], desks: Sequence[int]) -> tuple[int, int]:
     """The category to route by and the likeliest other one: the desk with the most probability in all, then its likeliest category.
 
-    ``chances`` (n_categories,); ``desks`` (n_categories,) a number for each category's lead. A letter sent to the wrong desk costs
-    weeks; a wrong category at the right desk costs nothing.
+    ``desks`` has a number for each category's lead. A letter sent to the wrong desk costs weeks; a wrong category at the right desk
+    costs nothing.
 
-    >>> choose(np.array([0.40, 0.35, 0.25]), np.array([0, 1, 1]))
+    >>> choose([0.40, 0.35, 0.25], [0, 1, 1])
     (1, 0)
     """
-    shares = np.bincount(desks, weights=chances)[desks]
-    chosen = int(np.lexsort((chances, shares))[-1])
-    others = np.where(np.arange(len(chances)) == chosen, -1.0, chances)
-    return chosen, int(others.argmax())
+    shares = [0.0] * (max(desks) + 1)
+    for chance, desk in zip(chances, desks, strict=True):
+        shares[desk] += chance
+    most = max(shares)
+    chosen = max((chance, i) for i, chance in enumerate(chances) if shares[desks[i]] == most)[1]
+    others = [*chances[:chosen], -1.0, *chances[chosen + 1 :]]
+    return chosen, others.index(max(others))
 
 
 def route(judged: Judged, taxonomy: Taxonomy, guards: Guards) -> Route:

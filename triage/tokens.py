@@ -1,47 +1,90 @@
-"""Normalised text to tokens. The only room that knows the segmenter: jieba's algorithm and dictionary, in Rust."""
+"""Normalised text to words. The only room that knows the segmenter: jieba's dictionary and algorithm (``triage.segment``)."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from models.features import Words
 from triage.errors import TaxonomyError
-from triage.normalise import HAN
 from triage.taxonomy import DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-DICTIONARY = "dictionary.txt"
-BREAK = " "
-HMM = True  # measured: see docs/decisions.md, "HMM on or off"
+    from numpy.typing import NDArray
 
-_NOT_A_WORD = re.compile(rf"(?:[^A-Za-z0-9{HAN} ]+|(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9]))+")
-_STOP = "\n"
+    from triage.segment import Tree
+
+DICTIONARY = "dictionary.txt"
+JIEBA = DATA / "jieba.npz"  # built by tests/bench/jieba_dictionary.py
 
 
 class Segmenter:
-    """One private jieba with the office's own words. Safe to share between threads: cutting changes nothing."""
+    """The words of jieba and the office's own, and what cuts texts by them. Safe to share between threads: cutting changes nothing."""
 
     def __init__(self, dictionary: Path = DATA / DICTIONARY) -> None:
-        from rjieba import Jieba  # half a second of start-up that `triage --help` does not need
-
-        self._jieba = Jieba()
-        for word, frequency in read_dictionary(dictionary):
-            self._jieba.add_word(word, frequency, "n")
+        self._tree = _tree(read_dictionary(dictionary))
         self.checksum = hashlib.sha256(dictionary.read_bytes()).hexdigest()
 
-    def tokens(self, text: str) -> list[str]:
-        """The words of a normalised text in order, lower case; one ``" "`` wherever punctuation or a bare number stood.
+    def words(self, texts: Sequence[str]) -> Words:
+        """The words of normalised texts, lower case; a break wherever punctuation or a bare number stood.
 
         A blank parts two words and no more: Chinese needs none, and people who set them do not end a sentence by it.
+        """
+        from triage.segment import segment
+
+        lower = [f"{text}\n".lower() for text in texts]
+        codes = np.frombuffer("".join(lower).encode("utf-32-le", "surrogatepass"), np.uint32)
+        bounds = np.zeros(len(lower) + 1, np.int64)
+        np.cumsum([len(text) for text in lower], out=bounds[1:])
+        return Words(*segment(codes, bounds, self._tree))
+
+    def tokens(self, text: str) -> list[str]:
+        """The words of one text as strings, ``" "`` for a break.
 
         >>> Segmenter().tokens("拖欠征地补偿款3年, 没人管")
         ['拖欠', '征地补偿款', ' ', '年', ' ', '没人管']
         """
-        words = self._jieba.cut(_NOT_A_WORD.sub(_STOP, text.lower()), HMM)
-        return [BREAK if word == _STOP else word for word in words if word != BREAK]
+        return self.words([text]).tokens(0)
+
+
+def _tree(own: list[tuple[str, int]]) -> Tree:
+    """The dictionary of jieba with an office's own words, as ``add_word`` of rjieba: a word that stands there has its frequency replaced."""
+    from triage.segment import Tree, grow
+
+    with np.load(JIEBA, allow_pickle=False) as file:
+        jieba = dict(file)
+    parents, characters, frequencies, total = _with_own(jieba, own)
+    different, which = np.unique(frequencies, return_inverse=True)  # 0 is the first: most prefixes are no words
+    logs = np.array([math.log(frequency) - math.log(total) if frequency else 0.0 for frequency in different.tolist()])  # to the last bit as jieba's
+    slots = np.zeros(1 << (2 * len(parents)).bit_length(), np.uint64)
+    grow(slots, parents, characters, which)
+    return Tree(slots, logs, -math.log(total), jieba["emit"], jieba["trans"], jieba["start"])
+
+
+def _with_own(jieba: dict[str, NDArray[Any]], own: list[tuple[str, int]]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]:
+    """Parents, characters and frequencies of all nodes, and the sum of the frequencies."""
+    edges, total = jieba["parents"].astype(np.int64) << 21 | jieba["characters"], int(jieba["total"])  # ascending
+    more: dict[int, int] = {}
+    replaced: dict[int, int] = {}
+    for word, frequency in own:
+        node = 0
+        for character in word:
+            edge = node << 21 | ord(character)
+            at = int(np.searchsorted(edges, edge))
+            node = at + 1 if at < len(edges) and edges[at] == edge else more.setdefault(edge, len(edges) + len(more) + 1)
+        before = replaced.get(node, int(jieba["frequencies"][node - 1]) if node <= len(edges) else 0)
+        total += frequency - before
+        replaced[node] = frequency
+    edges = np.concatenate([edges, np.array(list(more), np.int64)])
+    frequencies = np.concatenate([jieba["frequencies"], np.zeros(len(more), np.int32)]).astype(np.int64)
+    frequencies[np.array(list(replaced), np.int64) - 1] = list(replaced.values())
+    return edges >> 21, edges & 0x1FFFFF, frequencies, total
 
 
 def read_dictionary(path: Path) -> list[tuple[str, int]]:

@@ -51,7 +51,7 @@ def main():
     letters = [Letter(row["body"], title=row["title"], id=row["id"]) for row in labelled]
     decisions = desk.decide(letters)
     model = desk.stored.model
-    reading = model.read([read(letter, segmenter)[1] for letter in letters])
+    reading = model.read(read(letters, segmenter)[1])
     head = model.head(CATEGORY)
     chances = model.scores(reading, head)
     order = np.argsort(-chances, axis=1, kind="stable")
@@ -61,7 +61,7 @@ def main():
     lead = [taxonomy.categories[row["category"]].lead for row in labelled]
 
     print(f"letters                             {len(labelled)}, model {desk.version}")
-    chosen = np.array([choose(row, desks(head.labels, taxonomy))[0] for row in chances])
+    chosen = np.array([choose(row, desks(head.labels, taxonomy))[0] for row in chances.tolist()])
     print("category of the decision           ", share(chosen == truth))
     print("category, likeliest                ", share(order[:, 0] == truth))
     print("category, within the first three   ", share((order[:, :3] == truth[:, None]).any(axis=1)))

@@ -1,0 +1,226 @@
+"""The compiled part of the classifier: n-grams of a batch of letters, their features, the margins, and the terms behind a margin.
+
+One letter after another, each the same alone and in any batch. Import it late: it needs numba.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from models.compiled import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Keys = NDArray[np.uint64]
+    Places = NDArray[np.int32]
+
+BLANK = 0x20
+BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
+WORD_BIT = np.uint64(1 << 63)
+PAIRS, TRIPLES = np.uint64(1 << 21), np.uint64(1 << 42)  # keys of two characters lie between
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
+CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
+
+
+class Known(NamedTuple):
+    """A vocabulary: ``slots`` hash a key to its column + 1 (24 bits) under 8 bits of its hash, which spare most looks at ``keys``."""
+
+    slots: NDArray[np.uint32]
+    keys: Keys
+    idf: NDArray[np.float32]
+    first_word: int
+
+
+class Found(NamedTuple):
+    """N-grams of a batch: which, and where in its codes each begins and ends; those of letter ``i`` from ``bounds[i]``."""
+
+    keys: Keys
+    begins: Places
+    ends: Places
+    bounds: NDArray[np.int64]
+
+
+@compiled
+def _mix(value: np.uint64) -> np.uint64:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@compiled
+def _word(codes: NDArray[np.uint32], begin: int, end: int) -> np.uint64:
+    """The hash of a word: of the sum of its characters' hashes, each with its place."""
+    total = np.uint64(0)
+    for at in range(begin, end):
+        total += _mix(np.uint64(codes[at]) + (np.uint64(at - begin) << BITS))
+    return _mix(total)
+
+
+@compiled
+def _characters(codes: NDArray[np.uint32], begin: int, end: int, found: Found, n: int) -> int:
+    """Write the n-grams of 1 to 3 characters; returns how many there are now."""
+    for at in range(begin, end):
+        key = np.uint64(0)
+        for last in range(at, min(at + 3, end)):
+            if codes[last] == BLANK:
+                break
+            key = (key << BITS) | np.uint64(codes[last])
+            found.keys[n], found.begins[n], found.ends[n] = key, at, last + 1
+            n += 1
+    return n
+
+
+@compiled
+def _words(codes: NDArray[np.uint32], starts: Places, span: tuple[int, int], found: Found, n: int) -> int:
+    """Write the words and their pairs; returns how many n-grams there are now."""
+    before = np.uint64(0)
+    for word in range(span[0], span[1]):
+        begin, end = starts[word], starts[word + 1]
+        here = np.uint64(0)
+        if codes[begin] != BLANK:
+            here = _word(codes, begin, end)
+            found.keys[n], found.begins[n], found.ends[n] = here | WORD_BIT, begin, end
+            n += 1
+            if before:
+                found.keys[n], found.begins[n], found.ends[n] = _mix(before * GOLDEN + here) | WORD_BIT, starts[word - 1], end
+                n += 1
+        before = here
+    return n
+
+
+@compiled
+def _room(size: int, n_letters: int) -> Found:
+    return Found(np.empty(size, np.uint64), np.empty(size, np.int32), np.empty(size, np.int32), np.zeros(n_letters + 1, np.int64))
+
+
+@compiled
+def grams(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64]) -> Found:
+    """The n-grams of every letter, characters before words."""
+    found = _room(3 * len(codes) + 2 * len(starts), len(letters) - 1)
+    n = 0
+    for row in range(len(letters) - 1):
+        n = _characters(codes, starts[letters[row]], starts[letters[row + 1]], found, n)
+        n = _words(codes, starts, (letters[row], letters[row + 1]), found, n)
+        found.bounds[row + 1] = n
+    return Found(found.keys[:n], found.begins[:n], found.ends[:n], found.bounds)
+
+
+@compiled
+def _place(slots: NDArray[np.uint32], keys: Keys, key: np.uint64) -> np.uint64:
+    """Where a key's slot is, or the free one where it would be."""
+    mixed = key * GOLDEN
+    mask = np.uint64(len(slots) - 1)
+    at, mark = (mixed >> np.uint64(40)) & mask, (mixed >> np.uint64(32)) & np.uint64(0xFF)
+    while slots[at] and (slots[at] >> 24 != mark or keys[(slots[at] & 0xFFFFFF) - 1] != key):
+        at = (at + np.uint64(1)) & mask
+    return at
+
+
+@compiled
+def index(keys: Keys) -> NDArray[np.uint32]:
+    """The slots of a vocabulary."""
+    size = 16
+    while size < 2 * len(keys):
+        size *= 2
+    slots = np.zeros(size, np.uint32)
+    for column in range(len(keys)):
+        mark = ((keys[column] * GOLDEN) >> np.uint64(32)) & np.uint64(0xFF)
+        slots[_place(slots, keys, keys[column])] = (mark << np.uint64(24)) | np.uint64(column + 1)
+    return slots
+
+
+@compiled
+def find(keys: Keys, known: Known) -> NDArray[np.int32]:
+    """The column of every key, -1 where the vocabulary lacks it."""
+    columns = np.empty(len(keys), np.int32)
+    for i in range(len(keys)):
+        columns[i] = np.int64(known.slots[_place(known.slots, known.keys, keys[i])] & 0xFFFFFF) - 1
+    return columns
+
+
+class Rows(NamedTuple):
+    """Compressed sparse rows: see ``models.features.Matrix``."""
+
+    indptr: NDArray[np.int64]
+    columns: Places
+    values: NDArray[np.float32]
+    first: Places
+    known: NDArray[np.float32]
+
+
+@compiled
+def _counted(columns: Places, begin: int, counts: Places, tally: Places, out: Rows, n: int) -> int:
+    """Count each column of a letter, in the order in which they are met; returns where the letter ends in ``out``."""
+    size = 16
+    while size < 2 * len(columns):
+        size *= 2
+    tally[:size] = 0
+    for i in range(len(columns)):
+        if columns[i] < 0:
+            continue
+        at = ((np.uint64(columns[i]) * GOLDEN) >> np.uint64(40)) & np.uint64(size - 1)
+        while tally[at] and out.columns[tally[at] - 1] != columns[i]:
+            at = (at + np.uint64(1)) & np.uint64(size - 1)
+        if tally[at]:
+            counts[tally[at] - 1] += 1
+        else:
+            out.columns[n], out.first[n], counts[n] = columns[i], begin + i, 1
+            n += 1
+            tally[at] = n
+    return n
+
+
+@compiled
+def _weighted(counts: Places, known: Known, out: Rows, begin: int, end: int) -> None:
+    """(1 + ln count) x idf, then characters and words brought to their lengths."""
+    middle = begin
+    while middle < end and out.columns[middle] < known.first_word:
+        middle += 1
+    for first, last, length in ((begin, middle, CHARACTER_WEIGHT), (middle, end, 1.0)):
+        total = 0.0
+        for i in range(first, last):
+            weight = (1.0 + np.log(counts[i])) * known.idf[out.columns[i]]
+            total += weight * weight
+        scale = length / max(np.sqrt(total), 1e-12)
+        for i in range(first, last):
+            out.values[i] = (1.0 + np.log(counts[i])) * known.idf[out.columns[i]] * scale
+
+
+@compiled
+def rows(found: Found, columns: Places, known: Known) -> Rows:
+    """Sublinear TF-IDF of a batch whose n-grams have these columns."""
+    n_letters, size = len(found.bounds) - 1, len(columns)
+    out = Rows(
+        np.zeros(n_letters + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.float32), np.empty(size, np.int32), np.zeros(n_letters, np.float32)
+    )
+    counts, tally, n = np.empty(size, np.int32), np.zeros(16, np.int32), 0
+    for row in range(n_letters):
+        begin, end = found.bounds[row], found.bounds[row + 1]
+        if len(tally) < 4 * (end - begin):
+            tally = np.zeros(4 * (end - begin), np.int32)
+        n = _counted(columns[begin:end], begin, counts, tally, out, n)
+        _weighted(counts, known, out, out.indptr[row], n)
+        out.indptr[row + 1] = n
+        pairs = hits = 0
+        for i in range(begin, end):
+            is_pair = PAIRS <= found.keys[i] < TRIPLES
+            pairs, hits = pairs + is_pair, hits + (is_pair and columns[i] >= 0)
+        out.known[row] = hits / max(1, pairs)
+    return Rows(out.indptr, out.columns[:n], out.values[:n], out.first[:n], out.known)
+
+
+@compiled
+def margins(at: Rows, weights: NDArray[np.float32], intercepts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows x weights + intercepts (n_letters, n_outputs), each summed in the order of its letter's columns."""
+    out = np.zeros((len(at.indptr) - 1, weights.shape[1]), np.float32)
+    for row in range(len(out)):
+        for i in range(at.indptr[row], at.indptr[row + 1]):
+            column, value = at.columns[i], at.values[i]
+            for output in range(weights.shape[1]):
+                out[row, output] += value * weights[column, output]
+        out[row] += intercepts
+    return out

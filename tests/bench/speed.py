@@ -1,0 +1,191 @@
+"""How near is a decision to the speed of the hardware, and where does the time go?
+
+    python tests/bench/speed.py [LETTERS.csv[.gz]] [--home FOLDER] [--take 1024] [--rounds 5] [--every 1] [--plot FILE.svg]
+
+CPU time a letter of every stage and of the whole, one letter at a time and in batches of 16, 256 and 4,096; beside it, on the same letters and in turn
+with them, what a user would write instead, each learned from the starter letters: `jieba.lcut` in scikit-learn's `TfidfVectorizer` with a linear SVM,
+with our n-grams and with words only, the same behind `rjieba`, and `rjieba` with fastText. LETTERS (columns title, body or text) may come from
+TRIAGE_REAL_LETTERS; without it the starter letters are read. Ratios and medians count; the machine is noisy. Prints no letter's words.
+"""
+
+import argparse
+import csv
+import gzip
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from training.labelled import starter_letters
+from training.train import ensure_model
+from triage import readable, routing
+from triage import taxonomy as taxonomies
+from triage.desk import CATEGORY, PURPOSE, open_desk
+from triage.letter import Letter
+from triage.normalise import normalise
+from triage.tokens import Segmenter
+
+BATCHES = (1, 16, 256, 4096)
+
+
+def read(path):
+    csv.field_size_limit(10**9)
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
+        return [Letter(row.get("body") or row.get("text") or "", title=row.get("title") or "") for row in csv.DictReader(file)]
+
+
+def cost(work, items, batch):
+    """Microseconds of CPU an item."""
+    began = time.process_time()
+    for start in range(0, len(items), batch):
+        work(items[start : start + batch])
+    return (time.process_time() - began) / len(items) * 1e6
+
+
+def stages(desk, letters, batch):
+    """Microseconds a letter of each stage of ``Desk.decide``, in its order."""
+    model, spent, clock = desk.stored.model, {}, time.process_time
+
+    def timed(name, work):
+        began = clock()
+        made = work()
+        spent[name] = spent.get(name, 0.0) + clock() - began
+        return made
+
+    for start in range(0, len(letters), batch):
+        part = letters[start : start + batch]
+        texts = timed("normalise", lambda part=part: [normalise(letter.text) for letter in part])
+        words = timed("segment", lambda texts=texts: desk.segmenter.words(texts))
+        reading = timed("features and margins", lambda words=words: model.read(words))
+        chances = timed("probabilities", lambda reading=reading: [model.scores(reading, model.head(name)).tolist() for name in (CATEGORY, PURPOSE)])
+        chosen = timed("choice of the desk", lambda chances=chances: [routing.choose(row, desk._desks)[0] for row in chances[0]])
+        timed("why", lambda reading=reading, chosen=chosen: model.why(reading, model.head(CATEGORY), _array(chosen)))
+        timed("guards", lambda texts=texts: [desk.guards.read(text) for text in texts])
+        timed("readable", lambda words=words: readable.signs(words))
+    return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
+
+
+def _array(numbers):
+    import numpy as np
+
+    return np.array(numbers)
+
+
+def peers(labelled):
+    """What a user would write, by name: a function of letters, learned from labelled ones."""
+    import jieba
+    import rjieba
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.svm import LinearSVC
+
+    jieba.setLogLevel(logging.WARNING)
+    cut = rjieba.Jieba().cut
+    texts, labels = [item.letter.text for item in labelled], [item.category for item in labelled]
+
+    def learned(cut, *, characters):
+        parts = [TfidfVectorizer(tokenizer=cut, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True, min_df=2)]
+        if characters:
+            parts.append(TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=3))
+        model = make_pipeline(make_union(*parts), LinearSVC(tol=0.1)).fit(texts, labels)
+        return lambda letters: model.predict([letter.text for letter in letters])
+
+    yield "jieba + scikit-learn, our n-grams", learned(jieba.lcut, characters=True)
+    yield "jieba + scikit-learn, words only", learned(jieba.lcut, characters=False)
+    yield "rjieba + scikit-learn, our n-grams", learned(cut, characters=True)
+    yield from fasttext(cut, texts, labels)
+
+
+def fasttext(cut, texts, labels):
+    try:
+        import fasttext
+    except ImportError:
+        print("fastText is not installed: pip install fasttext-numpy2-wheel")
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.writelines(f"__label__{label} {' '.join(cut(text.replace(chr(10), ' ')))}\n" for label, text in zip(labels, texts, strict=True))
+        file.flush()
+        model = fasttext.train_supervised(file.name, epoch=10, lr=0.5, wordNgrams=2, verbose=0, thread=1)
+    yield "rjieba + fastText", lambda letters: [model.f.predict(" ".join(cut(letter.text.replace("\n", " "))), 1, 0.0, "strict") for letter in letters]
+
+
+def start_up(home):
+    """Seconds to the command line's answers, median of five, and peak memory of a process that decides one letter, in MiB."""
+    told = {}
+    for words in (["--help"], ["classify", "包工头欠我们四个月工资"]):
+        command = [sys.executable, "-c", "from api.cli import main; main()", *words]
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True, env={**os.environ, "TRIAGE_HOME": str(home)})
+            took.append(time.perf_counter() - began)
+        told[f"triage {words[0]}"] = statistics.median(took)
+    return told
+
+
+def plot(path, rows):
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    names = [name for name in rows if 256 in rows[name]]
+    figure, axes = plt.subplots(figsize=(8, 0.5 * len(names) + 1))
+    axes.barh(names[::-1], [rows[name][256] for name in names[::-1]])
+    axes.set_xscale("log")
+    axes.set_xlabel("microseconds of CPU a letter, 256 at a time")
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("letters", nargs="?", type=Path, default=os.environ.get("TRIAGE_REAL_LETTERS"))
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("TRIAGE_HOME", "office")))
+    parser.add_argument("--take", type=int, default=1024, help="how many letters")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--every", type=int, default=1, help="the others learn from every so many starter letters: quicker, and in their favour")
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    taxonomy, segmenter = taxonomies.load(options.home), Segmenter()
+    labelled = starter_letters(taxonomy)
+    ensure_model(options.home, taxonomy, segmenter, lambda *_: None)
+    began = time.process_time()
+    desk = open_desk(options.home, taxonomy, segmenter)
+    print(f"open the desk: {(time.process_time() - began) * 1e3:.0f} ms of CPU; {len(desk.stored.model.vocabulary)} features")
+    letters = (read(Path(options.letters)) if options.letters else [item.letter for item in labelled])[: options.take]
+    print(f"{len(letters)} letters, mean {statistics.mean(len(letter.text) for letter in letters):.0f} characters")
+    desk.decide(letters[:64])
+    ways = {"letter-triage, the whole decision": desk.decide, **dict(peers(labelled[:: options.every]))}
+    times = {name: {batch: [] for batch in BATCHES} for name in ways}
+    for _ in range(options.rounds):
+        for name, work in ways.items():
+            for batch in BATCHES:
+                some = letters[:: 1 if name.startswith("letter") or batch > 16 else 8] * (1 if batch <= len(letters) else -(-batch // len(letters)))
+                times[name][batch].append(cost(work, some if name.startswith("letter") else some[: max(32, min(batch, 512))], batch))
+    medians = {name: {batch: statistics.median(took) for batch, took in found.items()} for name, found in times.items()}
+    print("microseconds of CPU a letter, median (least to most) of the rounds, and how many times the median of the whole decision")
+    ours = medians["letter-triage, the whole decision"]
+    for name, found in times.items():
+        told = [
+            f"{batch}: {statistics.median(took):.0f} ({min(took):.0f}-{max(took):.0f}) x{statistics.median(took) / ours[batch]:.1f}"
+            for batch, took in found.items()
+        ]
+        print(f"{name:38s} " + "   ".join(told))
+    for batch in (1, 256):
+        rounds = [stages(desk, letters, batch) for _ in range(options.rounds)]
+        spent = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        spent["the rest: routing and the decision itself"] = max(0.0, ours[batch] - sum(spent.values()))
+        print(f"stages, {batch} at a time: " + "; ".join(f"{name} {took:.0f} us ({took / sum(spent.values()):.0%})" for name, took in spent.items()))
+    for name, seconds in start_up(options.home).items():
+        print(f"{name}: {seconds:.2f} s to the answer")
+    if options.plot:
+        plot(options.plot, medians)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -97,3 +98,27 @@ def progress(title: str) -> Iterator[Callable[[str, float], None]]:
         yield told
     finally:
         bar.stop()
+
+
+@contextmanager
+def letters(title: str) -> Iterator[Callable[[int, float], None]]:
+    """A bar on standard error for letters decided and the share of the input read, with rate and time left; silent in a pipe.
+
+    A share of 0 is one that nobody knows: the bar then only shows that it goes on.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]:,} 封  {task.fields[rate]:,.0f} 封/秒  剩余"),
+        TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None, count=0, rate=0.0)
+
+        def told(count: int, share: float) -> None:
+            rate = count / max(time.monotonic() - began, 1e-9)
+            bar.update(task, total=1.0 if share else None, completed=share, count=count, rate=rate)
+
+        yield told

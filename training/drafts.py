@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from training.columns import ID, LABEL, PURPOSE, REVIEWED, SECOND, TEXT, TITLE, WEIGHT, WRITER, find_columns
+from training.columns import LABEL, PURPOSE, REVIEWED, SECOND, WEIGHT, WRITER, find_columns
 from training.labels import clean
 from training.refused import without_apostrophe
+from triage.columns import ID, TEXT, TITLE
 from triage.letter import MAX_CHARACTERS, Letter
 from triage.tables import Row, Table, read_table
 

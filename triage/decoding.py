@@ -6,9 +6,12 @@ turned round: 37 % of short Chinese UTF-8 texts also decode as GB18030, without 
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import io
+import lzma
+import zipfile
 import zlib
 from contextlib import closing
 from typing import IO, TYPE_CHECKING, TextIO, cast
@@ -16,13 +19,14 @@ from typing import IO, TYPE_CHECKING, TextIO, cast
 from triage.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
 HEAD = 1 << 16
 MAX_LINE = 1 << 26  # characters; a line is held in memory
+XZ_MEMORY = 256 << 20  # bytes that unpacking may take; `xz -9` asks for 65 MiB, a hostile file for 4 GiB
+MAX_DAMAGE = 0.1  # of the characters in the first 64 KiB; above it the file is in another encoding, or no text
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -34,51 +38,142 @@ _COMMON = "的一是在不了有和人大中上到地生子年得着就那要下
 _ALLOWED = "UTF-8, GB18030 (GBK) and UTF-16 with a byte order mark are recognised. Save as CSV UTF-8, or name the encoding."
 
 
+class MisfitError(InputError):
+    """A byte of the file cannot be read in its encoding; ``offset`` says which."""
+
+    kind = "unknown-encoding"
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked when it is a .gz whatever its name says."""
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    return cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb")
+    """The file's bytes, unpacked when it is a .gz, .bz2, .xz or a .zip of one file, whatever its name says."""
+    unpack = _packing(path)
+    return unpack(path) if unpack else path.open("rb")
 
 
-def open_text(path: Path, encoding: str) -> TextIO:
-    """The file's text; line ends stay as they are written."""
-    return io.TextIOWrapper(open_bytes(path), encoding, newline="")
+def is_packed(path: Path) -> bool:
+    """Whether ``open_bytes`` unpacks the file."""
+    return _packing(path) is not None
+
+
+def open_text(path: Path, encoding: str, *, lenient: bool = False) -> TextIO:
+    """The file's text; line ends stay as they are written. ``lenient``: bytes that cannot be read become lone surrogates."""
+    return io.TextIOWrapper(open_bytes(path), encoding, "surrogateescape" if lenient else "strict", newline="")
 
 
 def head(path: Path, where: str) -> bytes:
-    """The first 64 KiB, unpacked. Raises InputError for a damaged .gz."""
+    """The first 64 KiB, unpacked. Raises InputError for a damaged .gz, .bz2, .xz or .zip."""
     try:
         with open_bytes(path) as file:
             return file.read(HEAD)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except DAMAGED as error:
         raise _damaged(where) from error
 
 
-def lines(path: Path, encoding: str, where: str) -> Iterator[str]:
-    r"""Lines with their ends (``\n``, ``\r\n`` or ``\r``), NUL removed. Raises InputError for a line over ``MAX_LINE``."""
-    with open_text(path, encoding) as text:
+def lines(path: Path, encoding: str, where: str, *, lenient: bool = False) -> Iterator[str]:
+    r"""Lines with their ends (``\n``, ``\r\n`` or ``\r``), NUL removed. Raises InputError for a line over ``MAX_LINE``; ``lenient`` cuts it off there."""
+    with open_text(path, encoding, lenient=lenient) as text:
         number = 0
         while line := text.readline(MAX_LINE):
             number += 1
-            if len(line) == MAX_LINE:
+            if len(line) == MAX_LINE and lenient:
+                _skip_line(text)
+            elif len(line) == MAX_LINE:
                 raise InputError(f"{where} line {number}: longer than {MAX_LINE:,} characters. Split the line.", kind="line-too-long")
             yield line.replace("\0", "") if "\0" in line else line
 
 
-def recognise(path: Path, where: str, given: str = "") -> tuple[str, tuple[str, ...]]:
+def _skip_line(text: TextIO) -> None:
+    while (rest := text.readline(CHUNK)) and not rest.endswith(("\n", "\r")):
+        pass
+
+
+def recognise(path: Path, where: str, given: str = "", *, lenient: bool = False) -> tuple[str, tuple[str, ...]]:
     """The name of the encoding that reads the whole file, and what a person should know about it.
 
     ``given`` wins over what the file says of itself. Raises InputError (``unknown-encoding``) with the offset of the first byte that
-    does not fit.
+    does not fit; ``lenient`` allows some damage, up to ``MAX_DAMAGE``.
     """
     try:
-        encoding = _fits(path, where, given) if given else _recognise(path, where)
+        encoding, damage = _with_damage(path, where, given) if lenient else (_strict(path, where, given), "")
         nuls = _count(path, b"\0") if not encoding.startswith(("utf-16", "utf-32")) else 0
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except DAMAGED as error:
         raise _damaged(where) from error
     notes = [] if encoding.startswith("utf-8") else [f"read as {encoding.upper()}"]
-    return encoding, tuple(notes + ([f"{nuls:,} NUL characters removed"] if nuls else []))
+    return encoding, tuple(notes + [damage] * bool(damage) + ([f"{nuls:,} NUL characters removed"] if nuls else []))
+
+
+def _packing(path: Path) -> Callable[[Path], IO[bytes]] | None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    return next((unpack for magic, unpack in _PACKINGS if start.startswith(magic) and (unpack is not _open_zip or _only_member(path))), None)
+
+
+def _open_gzip(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path))
+
+
+def _open_bz2(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", _Bz2File(path))
+
+
+def _open_xz(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        lzma.LZMADecompressor(memlimit=XZ_MEMORY).decompress(file.read(HEAD), max_length=1)
+    return cast("IO[bytes]", lzma.open(path))
+
+
+def _open_zip(path: Path) -> IO[bytes]:
+    """The box's one file; the bytes stay open when the box is closed."""
+    member = _only_member(path)
+    assert member is not None
+    try:
+        with zipfile.ZipFile(path) as box:
+            return box.open(member)
+    except OSError as error:  # the place of the file in the box is wrong
+        raise zipfile.BadZipFile("no such place") from error
+
+
+def _only_member(path: Path) -> zipfile.ZipInfo | None:
+    """The one file of a .zip, None when there are several, or when it is none that this program unpacks: a workbook is a .zip of many parts."""
+    try:
+        with zipfile.ZipFile(path) as box:
+            members = [member for member in box.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")]
+    except (zipfile.BadZipFile, ValueError):
+        return None
+    if len(members) != 1 or members[0].filename.startswith(("xl/", "word/", "content.xml")):
+        return None
+    return members[0] if not members[0].flag_bits & 1 and members[0].compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} else None
+
+
+class _Bz2File(bz2.BZ2File):
+    """A damaged .bz2 breaks off with the same kind of error as the others, not with that of a broken disk."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        try:
+            return super().read(-1 if size is None else size)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise zlib.error("not a whole .bz2") from error
+
+
+def _strict(path: Path, where: str, given: str) -> str:
+    return _fits(path, where, given) if given else _recognise(path, where)
+
+
+def _with_damage(path: Path, where: str, given: str) -> tuple[str, str]:
+    """The encoding, and which damage was found."""
+    try:
+        return _strict(path, where, given), ""
+    except MisfitError as misfit:
+        encoding = _least_damaged(path, where, given)
+        if not encoding:
+            raise
+        return encoding, f"damaged: byte {misfit.offset:,} and perhaps others are not {encoding.upper()}; their rows are refused"
 
 
 def _fits(path: Path, where: str, given: str) -> str:
@@ -160,6 +255,17 @@ def _foreign(start: bytes) -> str:
     return "Big5" if common[0] > 2 * common[1] else ""
 
 
+def _least_damaged(path: Path, where: str, given: str) -> str:
+    """The encoding under which the fewest characters at the start of the file are damaged, "" when too many are."""
+    start = head(path, where)
+    damage = {}
+    for encoding in [given] if given else ["utf-8", "gb18030"]:
+        text = "" if encoding.startswith(("utf-16", "utf-32")) else start.decode(encoding, "surrogateescape")
+        damage[encoding] = sum("\ud800" <= character <= "\udfff" for character in text) / len(text) if text else 1.0
+    best = min(damage, key=lambda encoding: damage[encoding])
+    return best if damage[best] <= MAX_DAMAGE else ""
+
+
 def _count(path: Path, sought: bytes, stop: int | None = None) -> int:
     found, left = 0, stop
     with open_bytes(path) as file:
@@ -169,10 +275,21 @@ def _count(path: Path, sought: bytes, stop: int | None = None) -> int:
     return found
 
 
-def _refused(path: Path, where: str, misfit: int, encoding: str) -> InputError:
+def _refused(path: Path, where: str, misfit: int, encoding: str) -> MisfitError:
     line = _count(path, b"\n", misfit) + 1
-    return InputError(f"{where} line {line}: byte {misfit:,} of the file is not {encoding.upper()}. {_ALLOWED}", kind="unknown-encoding")
+    return MisfitError(f"{where} line {line}: byte {misfit:,} of the file is not {encoding.upper()}. {_ALLOWED}", misfit)
 
 
 def _damaged(where: str) -> InputError:
-    return InputError(f"{where}: the .gz is damaged or was cut off. A whole file is needed. Pack or copy it again.", kind="damaged-file")
+    return InputError(
+        f"{where}: the packed file (.gz, .bz2, .xz or .zip) is damaged or was cut off. A whole file is needed. Pack or copy it again.", kind="damaged-file"
+    )
+
+
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
+_PACKINGS: tuple[tuple[bytes, Callable[[Path], IO[bytes]]], ...] = (
+    (b"\x1f\x8b", _open_gzip),
+    (b"BZh", _open_bz2),
+    (b"\xfd7zXZ\0", _open_xz),
+    (b"PK\x03\x04", _open_zip),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -17,20 +18,25 @@ if TYPE_CHECKING:
 DELIMITERS = ",\t;|，"
 MAX_CELL = 1 << 24  # characters; the standard library stops at 131,072, and a letter with an attachment pasted in is longer
 SAMPLE_ROWS = 20
+UNREADABLE = f"a quote that is not closed, or a cell of more than {MAX_CELL:,} characters"
 _DECLARED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _OTHER_DELIMITERS = re.compile(r"[\^~#、:：/\x01-\x08\x1c-\x1f]")
 
 
-def rows(path: Path, encoding: str, where: str) -> Iterator[tuple[int, list[str], str]]:
-    """``(line on which the row starts, cells, "")``, the header first. Raises InputError for a quote that is not closed."""
+def rows(path: Path, encoding: str, where: str, *, lenient: bool = False) -> Iterator[tuple[int, list[str], str]]:
+    """``(line on which the row starts, cells, problem)``, the header first. Raises InputError for a quote that is not closed.
+
+    ``lenient``: such a quote is the problem of the line on which its row starts, and reading goes on with the next line.
+    """
     csv.field_size_limit(MAX_CELL)
-    lines = decoding.lines(path, encoding, where)
+    lines = decoding.lines(path, encoding, where, lenient=lenient)
     sample = list(islice(lines, 4 * SAMPLE_ROWS))
     declared = _DECLARED.fullmatch(sample[0].lstrip("\ufeff")) if sample else None
     if declared:
         sample[0] = "\n"
     delimiter = declared[1] if declared else sniffed(sample, where)
-    yield from _parsed(chain(sample, lines), delimiter, where)
+    parsed = _mended if lenient else _parsed
+    yield from parsed(chain(sample, lines), delimiter, where)
 
 
 def sniffed(sample: list[str], where: str = "file") -> str:
@@ -82,6 +88,36 @@ def _parsed(lines: Iterable[str], delimiter: str, where: str) -> Iterator[tuple[
             kept.clear()
     except csv.Error as error:
         raise _broken(where, start, kept, delimiter) from error
+
+
+def _mended(lines: Iterator[str], delimiter: str, where: str) -> Iterator[tuple[int, list[str], str]]:
+    """As ``_parsed``, but for rows under the header: a line that cannot be read costs that line alone."""
+    again: deque[str] = deque()
+    start, header = 1, True
+    while True:
+        kept: list[str] = []
+        reader = csv.reader(_keeping(_before(again, lines), kept), delimiter=delimiter, strict=True)
+        first = start
+        try:
+            for cells in reader:
+                yield start, cells, ""
+                header = header and not cells
+                start = first + reader.line_num
+                kept.clear()
+        except csv.Error as error:
+            if header:
+                raise _broken(where, start, kept, delimiter) from error
+            yield start, [], UNREADABLE
+        else:
+            return
+        start += 1
+        again.extendleft(reversed(kept[1:]))
+
+
+def _before(again: deque[str], lines: Iterator[str]) -> Iterator[str]:
+    while again:
+        yield again.popleft()
+    yield from lines
 
 
 def _keeping(lines: Iterable[str], kept: list[str]) -> Iterator[str]:

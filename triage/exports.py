@@ -38,7 +38,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]])
     ['编号,内容', "1,'=1+1"]
     """
     with _replacing(path) as work, work.open("x", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows([_harmless(cell) for cell in row] for row in chain([columns], rows))
+        csv.writer(file).writerows([harmless(cell) for cell in row] for row in chain([columns], rows))
 
 
 def write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]], *, sheet: str = "Sheet1") -> tuple[str, ...]:
@@ -99,7 +99,12 @@ def _width(text: str) -> int:
     return max((len(line) + sum(letter > "\u2e7f" for letter in line) for line in text[:500].splitlines()), default=0)
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """A cell of a CSV file that no spreadsheet runs.
+
+    >>> harmless("=1+1"), harmless("3-1")
+    ("'=1+1", '3-1')
+    """
     text = _UNWRITABLE.sub("\ufffd", cell)
     return f"'{text}" if text.startswith(FORMULA) else text
 

@@ -35,7 +35,7 @@ def read(path: str) -> Iterator[Any]:
 def _messages(file: Any, is_nested: Any) -> Iterator[Any]:
     columns = [field.name for field in file.schema_arrow if not is_nested(field.type)]
     left_out = [f"{field.name} ({field.type})" for field in file.schema_arrow if is_nested(field.type)]
-    yield {"notes": [f"columns not read: {', '.join(left_out)}"] if left_out else []}
+    yield {"notes": [f"columns not read: {', '.join(left_out)}"] if left_out else [], "rows": file.metadata.num_rows}
     yield [[0, columns, ""]]
     number = 1
     for batch in file.iter_batches(ROWS_A_BATCH, columns=columns, use_threads=False):

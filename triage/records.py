@@ -22,12 +22,12 @@ MAX_ARRAY = 1 << 26  # characters of a JSON array: it is held in memory, lines a
 MAX_CELL = 1 << 24  # characters of one line, as in a CSV file
 
 
-def rows(path: Path, encoding: str, where: str) -> Iterator[tuple[int, list[str], str]]:
+def rows(path: Path, encoding: str, where: str, *, lenient: bool = False) -> Iterator[tuple[int, list[str], str]]:
     """``(line, cells, problem)``, the keys first as row 0. Raises InputError when no line is an object.
 
     The columns are the keys of the first ``KEYS_FROM`` lines in the order of appearance; a key that turns up later is a problem of its row.
     """
-    lines = ((number, line) for number, line in enumerate(decoding.lines(path, encoding, where), 1) if line.strip("\ufeff \t\r\n"))
+    lines = ((number, line) for number, line in enumerate(decoding.lines(path, encoding, where, lenient=lenient), 1) if line.strip("\ufeff \t\r\n"))
     yield from _under_columns(((number, *_record(line)) for number, line in lines), where)
 
 
@@ -61,7 +61,7 @@ def _under_columns(records: Iterator[tuple[int, dict[str, Any], str]], where: st
 
 def _record(line: str) -> tuple[dict[str, Any], str]:
     if len(line) > MAX_CELL:
-        return {}, f"{len(line):,} characters on one line, {MAX_CELL:,} are allowed"
+        return {}, f"more than {MAX_CELL:,} characters on one line"
     item, problem = _parsed(line.strip("\ufeff \t\r\n"))
     return ({}, problem) if problem else _object(item)
 

@@ -1,6 +1,6 @@
 """A reader that may be killed: a process of its own, with limits on memory and time, that hands messages back over a pipe.
 
-Workbooks and Parquet are read here, because a file of two kilobytes can make their parsers ask for half a terabyte and abort the
+Workbooks, Parquet, Word documents, PDFs, mails and web pages are read here, because a file of two kilobytes can make their parsers ask for half a terabyte and abort the
 whole process (tafia/calamine issue 693). A message is one line of JSON: an object with facts, then lists of rows, then ``null``.
 Nothing but JSON comes back, so what a broken file does to the child ends there.
 """
@@ -67,7 +67,7 @@ def serve(read: Callable[..., Iterator[Any]]) -> None:
     try:
         for message in read(*arguments):
             _send(message)
-            _let_run()
+            give(0)
         _send(None)
     except RefusedFileError as refusal:
         _send({"refused": str(refusal), "kind": refusal.kind})
@@ -91,6 +91,12 @@ def batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
+def give(seconds: float) -> None:
+    """In the child: it ends when this much time passes before the next call, or the next message is sent; 0 is no limit."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 def _send(message: Any) -> None:
     sys.stdout.buffer.write(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
     sys.stdout.buffer.flush()
@@ -104,11 +110,6 @@ def _confine(memory: int, seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def _let_run() -> None:
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _stopped(where: str, status: int, memory: int, seconds: float) -> InputError:

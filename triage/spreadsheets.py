@@ -34,7 +34,7 @@ def read(path: str, wanted: str) -> Iterator[Any]:
             sheet, others = _chosen(book, wanted)
             errors = containers.error_cells(Path(path), sheet.name)
             width, notes = _survey(sheet)
-            yield {"sheet": sheet.name, "notes": [*others, *notes]}
+            yield {"sheet": sheet.name, "notes": [*others, *notes], "rows": sheet.height}
             yield from sandbox.batches(_rows(sheet, width, errors))
     except calamine.PasswordError as error:
         raise RefusedFileError(containers.ENCRYPTED, "encrypted-file") from error

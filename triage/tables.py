@@ -1,8 +1,8 @@
 """A file of letters -> its columns and its rows of text, one at a time, with the number under which a person finds the row.
 
 What a file is, its content says, not its name. Nothing is guessed in silence: what was skipped, filled in or left out is in
-``Table.notes``, and a row that cannot be used says why in ``Row.problem``. CSV, TSV, JSON Lines and Parquet are streamed; a workbook
-is read whole, by a process with limits (see ``triage.sandbox``).
+``Table.notes``, and a row that cannot be used says why in ``Row.problem``. CSV, TSV, JSON Lines (also as .gz, .bz2, .xz or a .zip of
+one file) and Parquet are streamed; a workbook is read whole, by a process with limits (see ``triage.sandbox``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 from triage import containers, decoding, delimited, records, sandbox
@@ -33,8 +33,6 @@ _SIGNATURES = (
     (b"PARE", "encrypted Parquet. Write it without encryption."),
     (b"Rar!", "a .rar archive. Unpack it and name the file inside."),
     (b"7z\xbc\xaf", "a .7z archive. Unpack it and name the file inside."),
-    (b"BZh", "a .bz2 archive. Unpack it, or pack it as .gz."),
-    (b"\xfd7zXZ", "an .xz archive. Unpack it, or pack it as .gz."),
     (b"\x28\xb5\x2f\xfd", "a .zst archive. Unpack it, or pack it as .gz."),
     (b"PK\x05\x06", "an empty .zip. Name the file with the letters."),
     (b"%PDF", "a PDF. Copy the letters into a table with one row a letter."),
@@ -66,19 +64,25 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file that was opened. ``rows`` can be walked once; ``where`` names the file, and the sheet, in errors."""
+    """A file that was opened. ``rows`` can be walked once; ``where`` names the file, and the sheet, in errors.
+
+    ``expected``: how many rows the file says there are, blank ones counted, 0 when it does not say; ``encoding`` is that of a text file.
+    """
 
     path: Path
     where: str
     columns: tuple[str, ...]
     rows: Iterator[Row]
     notes: tuple[str, ...]
+    expected: int = 0
+    encoding: str = ""
 
 
-def read_table(path: Path, *, sheet: str = "", encoding: str = "") -> Table:
+def read_table(path: Path, *, sheet: str = "", encoding: str = "", lenient: bool = False) -> Table:
     r"""Open a file of letters. Raises InputError at once for a file that cannot be read, and from ``rows`` for one that breaks off.
 
     ``sheet`` names a worksheet (else the first that is not empty), ``encoding`` wins over what the bytes suggest. Blank rows are skipped.
+    ``lenient``: damaged bytes (then lone surrogates), unclosed quotes and endless lines cost their rows, not the file.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +104,7 @@ def read_table(path: Path, *, sheet: str = "", encoding: str = "") -> Table:
         raise _empty(where)
     if sheet:
         raise InputError(f'{where}: not a workbook, so there is no sheet "{sheet}". Name the file without a sheet.', kind="unknown-sheet")
-    return _text_table(path, where, encoding)
+    return _text_table(path, where, encoding, lenient=lenient)
 
 
 def find_column(columns: Sequence[str], names: Sequence[str], *, given: str = "", where: str, meaning: str) -> int | None:
@@ -167,29 +171,28 @@ def _empty(where: str) -> InputError:
     return InputError(f"{where}: the file is empty. A header and one row a letter is needed. Name another file, or export it again.", kind="empty-file")
 
 
-def _text_table(path: Path, where: str, given: str) -> Table:
-    encoding, notes = decoding.recognise(path, where, given)
-    with decoding.open_text(path, encoding) as file:
+def _text_table(path: Path, where: str, given: str, *, lenient: bool) -> Table:
+    encoding, notes = decoding.recognise(path, where, given, lenient=lenient)
+    with decoding.open_text(path, encoding, lenient=lenient) as file:
         start = file.read(4096).lstrip("\ufeff \t\r\n\0")
     if _MARKUP.match(start):
         raise InputError(f"{where}: {_WEB_PAGE} {ALLOWED}", kind="not-a-table")
     if re.match(r"\[\s*[{\]]", start):
-        return _table(path, where, notes, records.array_rows(path, encoding, where))
+        return replace(_table(path, where, notes, records.array_rows(path, encoding, where)), encoding=encoding)
     reader = records.rows if re.match(r'\{\s*["}]', start) else delimited.rows
-    return _table(path, where, notes, reader(path, encoding, where))
+    return replace(_table(path, where, notes, reader(path, encoding, where, lenient=lenient)), encoding=encoding)
 
 
 def _in_sandbox(path: Path, where: str, start: bytes, sheet: str) -> Table:
-    with path.open("rb") as file:
-        if file.read(2) == decoding.GZIP:
-            raise InputError(f"{where}: a packed workbook. Unpack it first: .gz is read for CSV, TSV and JSON Lines.", kind="not-a-table")
+    if decoding.is_packed(path):
+        raise InputError(f"{where}: a packed workbook. Unpack it first: packed files are read for CSV, TSV and JSON Lines.", kind="not-a-table")
     is_parquet = start.startswith(b"PAR1")
     arguments = ("triage.parquet", where, str(path.absolute())) if is_parquet else ("triage.spreadsheets", where, str(path.absolute()), sheet)
     messages = sandbox.messages(*arguments)
     facts = next(messages)
     named = f'{where} sheet "{shown(facts["sheet"])}"' if "sheet" in facts else where
     rows = (row for batch in messages for row in batch)
-    return _table(path, named, tuple(facts["notes"]), rows)
+    return replace(_table(path, named, tuple(facts["notes"]), rows), expected=facts["rows"])
 
 
 def _table(path: Path, where: str, notes: Sequence[str], rows: RawRows) -> Table:
@@ -209,8 +212,19 @@ def _header(first: list[tuple[int, list[str], str]]) -> int:
     """The first row, unless it shows one text only and a row of several short ones, the names, follows."""
     for index, (_, cells, _) in enumerate(first):
         if len(set(filter(None, map(str.strip, cells)))) > 1:
-            return index if max(map(len, cells)) <= LONGEST_NAME else 0
+            at = index if max(map(len, cells)) <= LONGEST_NAME else 0
+            return at + _is_group_row(first[at : at + 2])
     return 0
+
+
+def _is_group_row(rows: list[tuple[int, list[str], str]]) -> bool:
+    """Whether a row only names groups of columns (merged cells: one text side by side), and the names stand in the next: all different, no figures."""
+    if len(rows) < 2:
+        return False
+    (_, groups, _), (_, names, _) = rows
+    merged = any(left.strip() and left == right for left, right in pairwise(groups))
+    plain = all(name.strip() and len(name) <= LONGEST_NAME and not any(map(str.isdigit, name)) for name in names)
+    return merged and plain and len(set(names)) == len(names) >= len(groups)
 
 
 def _names(header: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,140 @@
+"""What an archive costs: `triage archive` beside the script that everyone writes, and beside segmenting alone, in one run.
+
+    python tests/bench/archive.py LETTERS.csv[.gz] [--letters 20000] [--script 2000] [--kills 30] [--home FOLDER]
+
+LETTERS (columns id, title, body; also from TRIAGE_REAL_LETTERS) are repeated up to the number asked for. Ratios count; the machine is noisy.
+The script gets fewer letters, because it is slow; its letters per second are those of predicting alone, its training is not counted.
+Beside each rate stands the CPU time of a letter, which other work on the machine moves less.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import logging
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+import watch
+
+from training.labelled import starter_letters
+from triage import taxonomy as taxonomies
+from triage.letter import Letter
+from triage.tokens import Segmenter
+
+COMMAND = [sys.executable, "-c", "from api.cli import main; main()", "archive"]
+BUSY = "import time\nbegan, turns = time.perf_counter(), 0\nwhile time.perf_counter() - began < 5: turns += sum(range(1000)) > 0\nprint(turns)"
+
+
+def repeated(path, count, target):
+    """Write ``count`` letters with ids of their own."""
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        letters = [(row["title"], row["body"]) for row in csv.DictReader(file)]
+    with target.open("w", encoding="utf-8", newline="") as file:
+        rows = ((f"{number:09}", *letter) for number, letter in enumerate(islice(cycle(letters), count)))
+        csv.writer(file).writerows([("编号", "标题", "内容"), *rows])
+    return [Letter(body, title=title) for title, body in islice(cycle(letters), count)]
+
+
+def script(letters):
+    """pandas, `jieba.lcut`, scikit-learn: letters per second, and milliseconds of CPU a letter."""
+    import jieba
+    import pandas as pd
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    jieba.setLogLevel(logging.WARNING)
+    labelled = starter_letters(taxonomies.shipped())
+    model = make_pipeline(TfidfVectorizer(tokenizer=jieba.lcut, token_pattern=None), LinearSVC())
+    model.fit([item.letter.text for item in labelled], [item.category for item in labelled])
+    frame = pd.DataFrame({"内容": [letter.text for letter in letters]})
+    began, cpu = time.perf_counter(), time.process_time()
+    frame["类别"] = model.predict(frame["内容"])
+    return len(letters) / (time.perf_counter() - began), (time.process_time() - cpu) / len(letters) * 1_000
+
+
+def segmenting(letters):
+    """The same tokenizer alone, on one core: letters per second, and milliseconds of CPU a letter."""
+    segmenter = Segmenter()
+    began, cpu = time.perf_counter(), time.process_time()
+    for letter in letters:
+        segmenter.tokens(letter.text)
+    return len(letters) / (time.perf_counter() - began), (time.process_time() - cpu) / len(letters) * 1_000
+
+
+def busy(loops):
+    """Turns of busy loops that run side by side."""
+    running = [subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) for _ in range(loops)]
+    return sum(int(process.communicate()[0]) for process in running)
+
+
+def archive(source, target, jobs, home):
+    """(letters per second, milliseconds of CPU a letter, GiB of all processes); the start of the command counts."""
+    target.unlink(missing_ok=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output, seconds, memory = watch.run([*COMMAND, str(source), "-o", str(target), "-j", str(jobs), "--json"], TRIAGE_HOME=str(home))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    letters = sum(json.loads(output)[name] for name in ("letters", "refused"))
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return letters / seconds, cpu / letters * 1_000, memory
+
+
+def killed(source, target, home, kills):
+    """Kill the command at random moments and give it again; how often it was killed, and the output."""
+    chance, done = random.Random(1), 0
+    environment = os.environ | {"TRIAGE_HOME": str(home)}
+    line = [*COMMAND, str(source), "-o", str(target), "-j", "2"]
+    while done < kills and not target.exists():
+        with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+            time.sleep(chance.uniform(0.5, 6))
+            done += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+    if not target.exists():
+        subprocess.run(line, check=True, capture_output=True, env=environment)
+    return done, target.read_bytes()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("letters_file", nargs="?", type=Path, default=os.environ.get("TRIAGE_REAL_LETTERS"), metavar="LETTERS")
+    parser.add_argument("--letters", type=int, default=20_000)
+    parser.add_argument("--script", type=int, default=2_000)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("TRIAGE_HOME", "office")))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        measure(Path(options.letters_file), options, Path(name))
+
+
+def measure(path, options, folder):
+    source = folder / "in.csv"
+    letters = repeated(path, options.letters, source)
+    print(f"{len(letters):,} letters of {sum(len(letter.text) for letter in letters) / len(letters):.0f} characters, {os.cpu_count()} cores")
+    loops = busy(1), busy(2)
+    one, cpu_one, memory_one = archive(source, folder / "one.csv", 1, options.home)
+    two, cpu_two, memory_two = archive(source, folder / "two.csv", 2, options.home)
+    (theirs, cpu_theirs), (alone, cpu_alone) = script(letters[: options.script]), segmenting(letters[: 5 * options.script])
+    print(f"archive, 1 worker: {one:,.0f} letters/s, {cpu_one:.2f} ms of CPU, {memory_one:.2f} GiB")
+    print(f"archive, 2 workers: {two:,.0f} letters/s, {cpu_two:.2f} ms of CPU, {memory_two:.2f} GiB")
+    print(f"2 workers are {two / one:.2f} times 1; two busy loops are {loops[1] / loops[0]:.2f} times one")
+    print(f"the script everyone writes: {theirs:,.0f} letters/s, {cpu_theirs:.2f} ms of CPU: {cpu_theirs / cpu_one:.1f} times that of the archive")
+    print(f"segmenting alone: {alone:,.0f} letters/s, {cpu_alone:.2f} ms of CPU; the archive takes {cpu_one / cpu_alone:.1f} times as much")
+    archive(source, folder / "in.xlsx", 2, options.home)
+    rate, cpu, memory = archive(folder / "in.xlsx", folder / "out.parquet", 2, options.home)
+    print(f"XLSX to Parquet, 2 workers: {rate:,.0f} letters/s, {cpu:.2f} ms of CPU, {memory:.2f} GiB")
+    if options.kills:
+        kills, content = killed(source, folder / "killed.csv", options.home, options.kills)
+        print(f"killed {kills} times: the output is {'the same' if content == (folder / 'one.csv').read_bytes() else 'NOT THE SAME'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""An archive: letters by the hundred thousand come in as files, and go out as decisions."""

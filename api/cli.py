@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.archive import app as archive_app
 from api.models import models_app
+from api.register import register_app
 from api.training import app as training_app
 from triage.errors import InputError, TriageError
 
@@ -30,8 +32,10 @@ app = typer.Typer(
     help="信访来信分办:说什么事、归谁办、有多大把握、凭什么。\n\nWhat a complaint letter is about, who must answer, how sure that is, and why.",
 )
 
+app.add_typer(archive_app)
 app.add_typer(training_app)
 app.add_typer(models_app, name="models")
+app.add_typer(register_app, name="register")
 
 AsJson = Annotated[bool, typer.Option("--json", help="按 JSON 输出(管道中默认) / print JSON, as in a pipe")]
 
@@ -145,15 +149,22 @@ def _home() -> Path:
 
 
 def _desk() -> Desk:
-    from training.train import ensure_model
     from triage.desk import open_desk
     from triage.taxonomy import load
 
+    home = ready_home()
+    return open_desk(home, load(home), _segmenter(home))
+
+
+def ready_home() -> Path:
+    """The office's folder, with a live model in it: the starter model is trained when there is none."""
+    from training.train import ensure_model
+    from triage.taxonomy import load
+
     home = _home()
-    taxonomy, segmenter = load(home), _segmenter(home)
     with _progress() as told:
-        ensure_model(home, taxonomy, segmenter, told)
-    return open_desk(home, taxonomy, segmenter)
+        ensure_model(home, load(home), _segmenter(home), told)
+    return home
 
 
 def _segmenter(home: Path) -> Segmenter:

@@ -54,6 +54,9 @@ def train(
     starter: Annotated[float, typer.Option(help="初始来信的权重,0 为不用 / weight of a starter letter, 0 leaves them out", min=0.0, max=10.0)] = 0.5,
     search: Annotated[bool, typer.Option("--search/--no-search", help="试几种设置,取最好的 / try settings and take the best")] = True,
     seed: Annotated[int, typer.Option(help="随机种子 / seed", min=0)] = 0,
+    register: Annotated[
+        float, typer.Option(help="登记簿中更正、退回来信的权重,0 为不用 / weight of letters corrected in the register, 0 leaves them out", min=0.0, max=10.0)
+    ] = 0.0,
     list_to: ListTo = None,
     by: Annotated[str, typer.Option(help="操作人(默认登录名) / who trains, by default the login name", metavar="NAME")] = "",
     as_json: AsJson = False,
@@ -64,6 +67,8 @@ def train(
 
     office = _office()
     labelled = _labelled(files, office, text, label, sheet)
+    if register:
+        labelled = _with_register(labelled, office, register)
     wanted = retrain.Wanted(Options(coverage, precision, confidence, seed=seed), starter, by or getpass.getuser(), search)
     with _progress("训练 / training") as told:
         made = retrain.train(office, labelled, wanted, told, list_to=list_to or _beside(files[0]))
@@ -115,6 +120,19 @@ def _labelled(files: list[Path], office: Office, text: str, label: str, sheet: s
     from training.labelled import read_labelled
 
     return read_labelled(files, office.taxonomy, text=text, label=label, sheet=sheet)
+
+
+def _with_register(labelled: Labelled, office: Office, weight: float) -> Labelled:
+    from contextlib import closing
+
+    from api.settings import settings
+    from training.registered import with_register
+    from triage.register import labels
+    from triage.register.book import open_register
+
+    known = settings()
+    with closing(open_register(office.home, known.database.get_secret_value(), known.text_key.get_secret_value())) as register:
+        return with_register(labelled, labels.said(register), office.taxonomy, weight)
 
 
 def _beside(file: Path) -> Path:

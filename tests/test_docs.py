@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import app
+from api.register import register_app
 from api.settings import Settings
 from training import labelled
 
@@ -33,6 +34,11 @@ def test_every_setting_stands_in_the_readme_with_its_default(name):
 def test_every_command_stands_in_the_readme(name):
     for command in app.registered_commands:
         assert f"triage {command.callback.__name__}" in text(name)
+
+
+def test_every_command_of_the_register_is_documented():
+    for command in register_app.registered_commands:
+        assert f"triage register {command.callback.__name__}" in text("README.md") + text("docs/register.md")
 
 
 @pytest.mark.parametrize("name", READMES)

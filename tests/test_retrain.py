@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -22,9 +21,10 @@ TRIAGE = Path(sys.executable).with_name("triage")
 OWN = {"wages": "工钱", "land_expropriation": "征地", "utilities": "水电", "school_management": "学校"}
 
 
-def triage(*arguments, home, check=True):
-    """(exit status, standard output, standard error) of a command."""
-    done = subprocess.run([TRIAGE, *map(str, arguments)], capture_output=True, env=os.environ | {"TRIAGE_HOME": str(home)}, check=False)
+def triage(*arguments, home, check=True, traced=False):
+    """(exit status, standard output, standard error) of a command; coverage follows it where it is ``traced``, which takes twice the time."""
+    environment = {name: value for name, value in os.environ.items() if traced or not name.startswith("COVERAGE_")} | {"TRIAGE_HOME": str(home)}
+    done = subprocess.run([TRIAGE, *map(str, arguments)], capture_output=True, env=environment, check=False)
     assert not check or done.returncode in {0, 3}, done.stderr.decode()
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -53,21 +53,6 @@ def office(tmp_path_factory):
     folder = office_of(tmp_path_factory.mktemp("staff") / "office")
     triage("init", home=folder)
     return folder
-
-
-@pytest.fixture
-def new_office(tmp_path):
-    return office_of(tmp_path / "office")
-
-
-@pytest.fixture(scope="module")
-def own(some, tmp_path_factory):
-    """A model of the file's own four categories, in a new office: (home, what `triage train --json` printed, the test letters' file)."""
-    folder = tmp_path_factory.mktemp("own")
-    mixed = random.Random(3).sample(some, len(some))
-    file, test = write(folder / "letters.csv", mixed[:180], OWN), write(folder / "more.csv", mixed[180:], OWN)
-    home = office_of(folder / "office")
-    return home, json.loads(triage("train", file, "--json", home=home)[1]), test
 
 
 def rows_of(path):
@@ -115,7 +100,9 @@ def test_a_poisoned_upload_is_not_promotable_without_force(office, some, tmp_pat
     made = json.loads(triage("train", write(tmp_path / "poison.csv", flipped), "--starter", "0.01", "--no-search", "--json", home=office)[1])
     test = write(tmp_path / "frozen.csv", frozen)
     moved = tmp_path / "moved.csv"
-    found = json.loads(triage("evaluate", test, "--model", made["version"], "--against", "live", "--keep", "--flips", moved, "--json", home=office)[1])
+    found = json.loads(
+        triage("evaluate", test, "--model", made["version"], "--against", "live", "--keep", "--flips", moved, "--json", home=office, traced=True)[1]
+    )
     assert found["comparison"]["recall"]["wages"]["worse"]
     assert found["would_move"] == len(rows_of(moved)) > 30
     assert {"拖欠工资"} == {row["标注类别"] for row in rows_of(moved) if row["新类别"] == "学校管理与收费"} & {"拖欠工资"}

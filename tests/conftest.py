@@ -1,17 +1,18 @@
 """Real parts for every test: the shipped taxonomy, the segmenter, and the starter model, trained once in a folder that no test writes to."""
 
 import os
-import subprocess
-import sys
+import shutil
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: two cores, and steady figures
 
 import databases
 import pytest
+from offices import FOUR, office_of, triage
 
 from models import store
 from models.disk import locked
 from training import labelled
+from training.labelled import LabelledLetter
 from triage import taxonomy as taxonomies
 from triage.desk import Desk, model_folder, open_desk
 from triage.letter import Letter
@@ -35,15 +36,42 @@ def starter(taxonomy):
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory):
-    """An office with the starter model, for reading only: trained once, by the first of the test processes that needs it."""
+def some(starter):
+    """Sixty letters of each of four categories, not as the starter letters are but cut short: what an office may have labelled."""
+    letters = [item for code in FOUR for item in [one for one in starter if one.category == code and len(one.letter.body) > 60][:60]]
+    return [LabelledLetter(Letter(item.letter.body[: len(item.letter.body) * 2 // 3], id=item.letter.id), item.category) for item in letters]
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A folder of all test processes of this run."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # coverage doubles the time
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def home(shared):
+    """An office with the starter model, for reading only: trained once, by the first of the test processes that needs it."""
     with locked(shared, patience=600):
-        command = [sys.executable, "-c", "from api.cli import main; main()", "init"]
-        subprocess.run(command, env=untraced | {"TRIAGE_HOME": str(shared / "office")}, check=True, stdout=subprocess.DEVNULL)
+        triage("init", home=shared / "office")
     return shared / "office"
+
+
+@pytest.fixture(scope="session")
+def small_home(shared):
+    """An office of four categories with its starter model, for reading only; trained once."""
+    with locked(shared, patience=600):
+        folder = shared / "small"
+        if not folder.exists():
+            office_of(folder)
+        triage("init", home=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def office(small_home, tmp_path_factory):
+    """The office of four categories, to be changed by the tests of one file."""
+    return shutil.copytree(small_home, tmp_path_factory.mktemp("staff") / "office")
 
 
 @pytest.fixture(scope="session")

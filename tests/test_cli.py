@@ -9,7 +9,7 @@ import sys
 from io import StringIO
 
 import pytest
-from offices import office_of
+from offices import triage
 from rich.console import Console
 
 from api import cli, terminal
@@ -129,13 +129,11 @@ def test_a_port_in_use_is_named_and_exits_with_2(run):
     assert b"TRIAGE_PORT" in done.stderr
 
 
-def test_init_again_trains_another_version_that_decides_the_same(run, tmp_path):
-    office = {"TRIAGE_HOME": str(office_of(tmp_path / "office"))}
-    first = json.loads(run("init", "--json", **office).stdout)["model"]
-    before = json.loads(run("classify", LETTER, **office).stdout)
-    again = json.loads(run("init", "--again", "--json", **office).stdout)["model"]
-    after = json.loads(run("classify", LETTER, **office).stdout)
-    assert (before["model"], after["model"]) == (first, again)
+def test_init_again_trains_another_version_that_decides_the_same(office):
+    before = json.loads(triage("classify", LETTER, home=office)[1])
+    again = json.loads(triage("init", "--again", "--json", home=office)[1])["model"]
+    after = json.loads(triage("classify", LETTER, home=office)[1])
+    assert before["model"] != again == after["model"]
     assert before | {"model": again} == after
 
 

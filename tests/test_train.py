@@ -7,14 +7,13 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from offices import FOUR, office_of
+from offices import FOUR, TRIAGE, office_of, triage, write
 
 from models import store
 from models.disk import locked
@@ -23,42 +22,7 @@ from training.labelled import LabelledLetter, read_labelled
 from triage.desk import model_folder
 from triage.letter import Letter
 
-TRIAGE = Path(sys.executable).with_name("triage")
 OWN = {"wages": "工钱", "land_expropriation": "征地", "utilities": "水电", "school_management": "学校"}
-
-
-def triage(*arguments, home, check=True, traced=False):
-    """(exit status, standard output, standard error) of a command; coverage follows it where it is ``traced``, which takes twice the time."""
-    environment = {name: value for name, value in os.environ.items() if traced or not name.startswith("COVERAGE_")} | {"TRIAGE_HOME": str(home)}
-    done = subprocess.run([TRIAGE, *map(str, arguments)], capture_output=True, env=environment, check=False)
-    assert not check or done.returncode in {0, 3}, done.stderr.decode()
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
-def write(path, letters, names=None, **columns):
-    """A file as staff keep it; ``names`` are their words for the categories."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["编号", "标题", "正文", "类别", *columns])
-        for item in letters:
-            label = (names or {}).get(item.category, item.category)
-            rows.writerow([item.letter.id, item.letter.title, item.letter.body, label, *(value(item) for value in columns.values())])
-    return path
-
-
-@pytest.fixture(scope="module")
-def some(starter):
-    """Sixty letters of each of four categories, not as the starter letters are but cut short: what an office may have labelled."""
-    letters = [item for code in FOUR for item in [one for one in starter if one.category == code and len(one.letter.body) > 60][:60]]
-    return [LabelledLetter(Letter(item.letter.body[: len(item.letter.body) * 2 // 3], id=item.letter.id), item.category) for item in letters]
-
-
-@pytest.fixture(scope="module")
-def office(tmp_path_factory):
-    """An office with its starter model live, to be changed by the tests of this file."""
-    folder = office_of(tmp_path_factory.mktemp("staff") / "office")
-    triage("init", home=folder)
-    return folder
 
 
 @pytest.fixture

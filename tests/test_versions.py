@@ -239,16 +239,13 @@ def test_killed_at_any_moment_the_live_model_is_one_that_was_made_live(office, b
 
 def test_eight_writers_at_once_are_put_in_order_and_no_reader_fails(office, segmenter, taxonomy):
     folder = model_folder(office)
-    read = 0
     with nursery(office, "race") as writers:
         while writers.poll() is None:
-            decision = open_desk(office, taxonomy, segmenter).decide([LETTER])[0]
-            read += bool(decision.model)
+            assert open_desk(office, taxonomy, segmenter).decide([LETTER])[0].model
         done = writers.stdout.read().splitlines()
     changes = history.read(folder)
     assert sorted(done) == sorted(f"{change.action} {change.version} {change.who} {change.why}" for change in changes[1:])
     assert len(changes) > 20
-    assert read > 5
     assert store.current(folder) == changes[-1].version
 
 

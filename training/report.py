@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import rows, sentences
-from triage.errors import StorageError
+from triage.exports import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,24 +140,8 @@ def html(report: Report) -> str:
 def write(report: Report, path: Path) -> None:
     """Write the page: ``path`` is the old file or the whole new one, never a part. Raises StorageError."""
     page = html(report).encode()
-    work = path.with_name(f".{secrets.token_hex(4)}.part")
-    try:
-        _replace(work, path, page)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: the report cannot be written ({error.strerror or error}). Its folder must be there, writable and have room. Choose another path, or free space."
-        ) from error
-
-
-def _replace(work: Path, path: Path, page: bytes) -> None:
-    try:
-        with work.open("xb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        work.replace(path)
-    finally:
-        work.unlink(missing_ok=True)
+    with replacing(path) as work:
+        work.write_bytes(page)
 
 
 def _template() -> Template:

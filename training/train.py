@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, float], None]
 
 STARTER = Settings(cost=0.5, emphasis=0.5, balance=0.0, bayes=0.3)  # chosen on real letters (docs/decisions.md), not on letters of our own
-STARTER_WEIGHT = 0.5  # of a starter letter beside a letter of the office's own
 MOST = 120_000  # letters that are learned from: the bound of memory (docs/training.md); of larger categories an even share is drawn
 
 

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 CATEGORY, PURPOSE = "category", "purpose"
 TITLE_COUNTS = 3  # a title says the matter in a line; 1, 2 and 3 were tried (docs/decisions.md)
-_LINE = "\n"
 OPENING = 24  # characters that count twice where there is no title: people begin with what they want (docs/decisions.md)
 READS = {"normalise": 1, "tokens": 2, "features": 2, "hmm": True}  # raise a number when that room reads a letter otherwise than before
+
+_LINE = "\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ apostrophe in front, which Excel shows, and XLSX stores every cell as text.
 from __future__ import annotations
 
 import csv
-import os
 import re
 import tempfile
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.disk import flush
 from triage.errors import InputError, StorageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]])
     ...     Path(folder, "out.csv").read_text("utf-8-sig").split()
     ['编号,内容', "1,'=1+1"]
     """
-    with _replacing(path) as work, work.open("x", encoding="utf-8-sig", newline="") as file:
+    with replacing(path) as work, work.open("x", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows([harmless(cell) for cell in row] for row in chain([columns], rows))
 
 
@@ -54,7 +54,7 @@ def write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]
     from xlsxwriter.exceptions import FileCreateError
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with _replacing(path) as work:
+    with replacing(path) as work:
         try:
             with closing(xlsxwriter.Workbook(str(work), options | {"tmpdir": str(work.parent)})) as book:
                 cuts = _fill(book, sheet, columns, iter(rows))
@@ -110,25 +110,17 @@ def harmless(cell: str) -> str:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A file to write beside ``path``, in a folder of its own, that takes its place when all went well. Raises StorageError."""
     try:
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent, ignore_cleanup_errors=True) as folder:
             work = Path(folder, path.name)
             yield work
-            _flush(work)
+            flush(work)
             work.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         what = error.strerror or type(error).__name__
         raise StorageError(
             f"{path}: cannot be written ({what}). Free space in a folder that this program may write is needed. Choose another place."
         ) from error
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -114,7 +114,7 @@ def fasttext(cut, texts, labels):
 
 
 def start_up(home):
-    """Seconds to the command line's answers, median of five, and peak memory of a process that decides one letter, in MiB."""
+    """Seconds to the command line's answers, median of five."""
     told = {}
     for words in (["--help"], ["classify", "包工头欠我们四个月工资"]):
         command = [sys.executable, "-c", "from api.cli import main; main()", *words]

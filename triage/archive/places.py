@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -160,11 +160,9 @@ def _copy(system: Any, path: str, target: Path) -> None:
 
 
 def _take_away(system: Any, path: str) -> None:
-    try:
+    with suppress(OSError, ValueError):  # what is wrong with the place is being said
         if system.exists(path):
             system.rm_file(path)
-    except (OSError, ValueError):
-        pass  # what is wrong with the place is being said
 
 
 def _unread(place: str, error: Exception) -> InputError:

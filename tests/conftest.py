@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 
 import databases
 import pytest
-from offices import FOUR, office_of, triage
+from offices import FOUR, made_ready, office_of
 
 from models import store
 from models.disk import locked
@@ -53,8 +53,7 @@ def shared(tmp_path_factory):
 def home(shared):
     """An office with the starter model, for reading only: trained once, by the first of the test processes that needs it."""
     with locked(shared, patience=600):
-        triage("init", home=shared / "office")
-    return shared / "office"
+        return made_ready(shared / "office")
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +63,7 @@ def small_home(shared):
         folder = shared / "small"
         if not folder.exists():
             office_of(folder)
-        triage("init", home=folder)
-    return folder
+        return made_ready(folder)
 
 
 @pytest.fixture(scope="module")

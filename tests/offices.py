@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,18 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
-def triage(*arguments, home, check=True, traced=False):
-    """(exit status, standard output, standard error) of a command; coverage follows it where it is ``traced``, which takes twice the time."""
-    environment = {name: value for name, value in os.environ.items() if traced or not name.startswith("COVERAGE_")} | {"TRIAGE_HOME": str(home)}
-    done = subprocess.run([TRIAGE, *map(str, arguments)], capture_output=True, env=environment, check=False)
+def triage(*words, home, check=True):
+    """(exit status, standard output, standard error) of a command in this process."""
+    done = here(*map(str, words), TRIAGE_HOME=str(home))
     assert not check or done.returncode in {0, 3}, done.stderr.decode()
     return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def made_ready(home):
+    """An office with its starter model, trained in a process that coverage does not follow, which takes half the time."""
+    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    subprocess.run([TRIAGE, "init"], env=untraced | {"TRIAGE_HOME": str(home)}, check=True, stdout=subprocess.DEVNULL)
+    return home
 
 
 def write(path, letters, names=None, **columns):
@@ -97,3 +104,22 @@ def write(path, letters, names=None, **columns):
             label = (names or {}).get(item.category, item.category)
             rows.writerow([item.letter.id, item.letter.title, item.letter.body, label, *(value(item) for value in columns.values())])
     return path
+
+
+def here(*words, stdin=b"", **env):
+    """A command in this process, with streams of its own: what ``subprocess.run`` would say of it, a second and a half sooner."""
+    from api.cli import main
+
+    streams = [TextIOWrapper(BytesIO(given), "utf-8", write_through=True) for given in (stdin, b"", b"")]
+    before, status = (sys.argv, sys.stdin, sys.stdout, sys.stderr, dict(os.environ)), 0
+    try:
+        sys.argv, (sys.stdin, sys.stdout, sys.stderr) = ["triage", *words], streams
+        os.environ.update(env)
+        main()
+    except SystemExit as end:
+        status = end.code or 0
+    finally:
+        sys.argv, sys.stdin, sys.stdout, sys.stderr = before[:4]
+        os.environ.clear()
+        os.environ.update(before[4])
+    return subprocess.CompletedProcess(words, status, *(stream.buffer.getvalue() for stream in streams[1:]))

@@ -9,7 +9,7 @@ import sys
 from io import StringIO
 
 import pytest
-from offices import triage
+from offices import here, triage
 from rich.console import Console
 
 from api import cli, terminal
@@ -20,15 +20,23 @@ LETTER = "包工头欠我们八个人四个月工资不给"
 
 @pytest.fixture
 def run(home):
-    def run(*words, stdin=b"", **env):
+    """A command in this process."""
+    return lambda *words, **options: here(*words, **{"TRIAGE_HOME": str(home), **options})
+
+
+@pytest.fixture
+def process(home):
+    """A command as a process of its own."""
+
+    def process(*words, stdin=b"", **env):
         command = [sys.executable, "-c", "from api.cli import main; main()", *words]
         return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, "TRIAGE_HOME": str(home), **env}, check=False, timeout=120)
 
-    return run
+    return process
 
 
-def test_a_text_gives_a_decision_as_json_in_a_pipe(run):
-    done = run("classify", LETTER)
+def test_a_text_gives_a_decision_as_json_in_a_pipe(process):
+    done = process("classify", LETTER)
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads(done.stdout)["category"]["code"] == "wages"
 
@@ -72,12 +80,12 @@ def test_a_bad_setting_is_named_and_exits_with_2(run):
     assert b"TRIAGE_PORT" in done.stderr
 
 
-def test_a_damaged_model_exits_with_5(run, home, tmp_path):
+def test_a_damaged_model_exits_with_5(process, home, tmp_path):
     copy = tmp_path / "office"
     shutil.copytree(home, copy)
     weights = next(copy.glob("models/*/weights.npy"))
     weights.write_bytes(weights.read_bytes()[:-4])
-    done = run("classify", LETTER, TRIAGE_HOME=str(copy))
+    done = process("classify", LETTER, TRIAGE_HOME=str(copy))
     assert done.returncode == 5
     assert b"weights.npy" in done.stderr
 
@@ -87,8 +95,8 @@ def test_an_unwritable_office_exits_with_8(run, tmp_path):
     assert run("classify", LETTER, TRIAGE_HOME=str(tmp_path / "office")).returncode == 8
 
 
-def test_a_c_locale_still_answers_in_chinese(run):
-    done = run("classify", LETTER, LC_ALL="C", LANG="C", PYTHONUTF8="0", TERM="dumb")
+def test_a_c_locale_still_answers_in_chinese(process):
+    done = process("classify", LETTER, LC_ALL="C", LANG="C", PYTHONUTF8="0", TERM="dumb")
     assert "拖欠工资" in done.stdout.decode()
 
 

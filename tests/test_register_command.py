@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from offices import here
 from registers import KEY, TEXT, change, put
 
 from triage.register import book
@@ -16,9 +17,9 @@ def run(tmp_path, opened, database):
     opened()
 
     def run(*words, stdin="", **env):
-        command = [sys.executable, "-c", "from api.cli import main; main()", "register", *words]
-        settings = {"TRIAGE_HOME": str(tmp_path), "TRIAGE_DATABASE": database, **env}
-        return subprocess.run(command, input=stdin, capture_output=True, env={**os.environ, **settings}, check=False, timeout=120, encoding="utf-8")
+        done = here("register", *words, stdin=stdin.encode(), **{"TRIAGE_HOME": str(tmp_path), "TRIAGE_DATABASE": database, **env})
+        done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+        return done
 
     return run
 

@@ -63,9 +63,7 @@ def test_a_poisoned_upload_is_not_promotable_without_force(office, some, tmp_pat
     made = json.loads(triage("train", write(tmp_path / "poison.csv", flipped), "--starter", "0.01", "--no-search", "--json", home=office)[1])
     test = write(tmp_path / "frozen.csv", frozen)
     moved = tmp_path / "moved.csv"
-    found = json.loads(
-        triage("evaluate", test, "--model", made["version"], "--against", "live", "--keep", "--flips", moved, "--json", home=office, traced=True)[1]
-    )
+    found = json.loads(triage("evaluate", test, "--model", made["version"], "--against", "live", "--keep", "--flips", moved, "--json", home=office)[1])
     assert found["comparison"]["recall"]["wages"]["worse"]
     assert found["would_move"] == len(rows_of(moved)) > 30
     assert {"拖欠工资"} == {row["标注类别"] for row in rows_of(moved) if row["新类别"] == "学校管理与收费"} & {"拖欠工资"}

@@ -37,12 +37,12 @@ def own(some, tmp_path_factory):
     mixed = random.Random(3).sample(some, len(some))
     file, test = write(folder / "letters.csv", mixed[:180], OWN), write(folder / "more.csv", mixed[180:], OWN)
     home = office_of(folder / "office")
-    return home, json.loads(triage("train", file, "--json", home=home, traced=True)[1]), test
+    return home, json.loads(triage("train", file, "--json", home=home)[1]), test
 
 
 def test_a_file_with_categories_of_its_own_trains_and_evaluates(own):
     home, made, test = own
-    found = json.loads(triage("evaluate", test, "--model", made["version"], "--json", home=home, traced=True)[1])
+    found = json.loads(triage("evaluate", test, "--model", made["version"], "--json", home=home)[1])
     assert {"accuracy", "macro_f1", "letters"} <= set(found)
     assert found["letters"] == 60
     assert found["accuracy"] > 0.85
@@ -69,7 +69,7 @@ def rows_of(path):
 
 def test_the_letters_it_learned_from_are_known_again_but_cannot_be_read_from_the_model(own):
     home, made, _ = own
-    found = json.loads(triage("evaluate", home.parent / "letters.csv", "--model", made["version"], "--json", home=home, traced=True)[1])
+    found = json.loads(triage("evaluate", home.parent / "letters.csv", "--model", made["version"], "--json", home=home)[1])
     assert found["learned_from"] == 180
     words = rows_of(home.parent / "letters.csv")[0]["正文"][:20]
     for path in (model_folder(home) / made["version"]).iterdir():
@@ -109,7 +109,7 @@ def test_the_same_file_and_seed_give_the_same_arrays(own, tmp_path):
 
 
 def test_train_with_promote_makes_the_first_model_of_an_office_live(new_office, some, tmp_path):
-    made = json.loads(triage("train", write(tmp_path / "letters.csv", some), "--no-search", "--promote", "--json", home=new_office, traced=True)[1])
+    made = json.loads(triage("train", write(tmp_path / "letters.csv", some), "--no-search", "--promote", "--json", home=new_office)[1])
     assert made["promoted"]
     assert store.current(model_folder(new_office)) == made["version"]
 
@@ -118,7 +118,7 @@ def test_refused_rows_stand_beside_the_input_and_the_rest_trains(tmp_path, some,
     file = write(tmp_path / "letters.csv", some[:40] + some[60:100])
     with file.open("a", encoding="utf-8", newline="") as more:
         more.write("x1,,没有类别的一封信在这里,\r\nx2,,写错类别的一封信在这里,拖欠工姿\r\n")
-    status, printed, error = triage("check", file, "--json", home=new_office, traced=True)
+    status, printed, error = triage("check", file, "--json", home=new_office)
     assert status == 3
     assert json.loads(printed)["refused"] == 2
     assert "letters.refused.csv" in error

@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,8 +184,13 @@ def starter_letters(taxonomy: Taxonomy) -> list[LabelledLetter]:
 
     A second category or a purpose that it has not kept is left empty.
     """
-    letters = [labelled for path in sorted(STARTER.glob("*.jsonl")) for labelled in read_jsonl(path, shipped())]
-    return [_kept(item, taxonomy) for item in letters if item.category in taxonomy.categories]
+    return [_kept(item, taxonomy) for item in _all_starter_letters() if item.category in taxonomy.categories]
+
+
+@cache
+def _all_starter_letters() -> tuple[LabelledLetter, ...]:
+    taxonomy = shipped()
+    return tuple(labelled for path in sorted(STARTER.glob("*.jsonl")) for labelled in read_jsonl(path, taxonomy))
 
 
 def _kept(item: LabelledLetter, taxonomy: Taxonomy) -> LabelledLetter:

@@ -89,9 +89,8 @@ def triage(*words, home, check=True):
 
 
 def made_ready(home):
-    """An office with its starter model, trained in a process that coverage does not follow, which takes half the time."""
-    untraced = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    subprocess.run([TRIAGE, "init"], env=untraced | {"TRIAGE_HOME": str(home)}, check=True, stdout=subprocess.DEVNULL)
+    """An office with its starter model."""
+    subprocess.run([TRIAGE, "init"], env=os.environ | {"TRIAGE_HOME": str(home)}, check=True, stdout=subprocess.DEVNULL)
     return home
 
 

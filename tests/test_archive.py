@@ -69,7 +69,7 @@ def command(home):
 
     def command(*words, **options):
         line = [sys.executable, "-c", "from api.cli import main; main()", "archive", *map(str, words)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")} | {"TRIAGE_HOME": str(home)}
+        environment = {**os.environ, "TRIAGE_HOME": str(home)}
         return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
 
     return command

@@ -167,10 +167,15 @@ def test_blanks_of_one_kind_are_joined_as_those_of_every_kind(text):
     assert rules.blanks(text) == rules._BLANKS.sub(" ", rules._LINE_ENDS.sub("\n", text)).strip()
 
 
-def test_wide_marks_become_what_nfkc_makes_of_them():
+def test_wide_forms_become_what_nfkc_makes_of_them():
     import unicodedata
 
-    assert [narrow for wide, narrow in rules._WIDE] == [unicodedata.normalize("NFKC", wide) for wide, _ in rules._WIDE]
+    from triage.characters import codes_of, narrowed, text_of
+
+    for character in map(chr, range(0x2000, 0x10000)):
+        narrow = text_of(narrowed(codes_of(character)))
+        assert narrow in {character, unicodedata.normalize("NFKC", character)}, hex(ord(character))
+    assert text_of(narrowed(codes_of("！～\u3000"))) == "!~ "
 
 
 @pytest.mark.parametrize(

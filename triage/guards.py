@@ -7,12 +7,16 @@ their clause. Blanks inside words do not hide them. In doubt a rule says so, and
 from __future__ import annotations
 
 import re
-from bisect import bisect
+from bisect import bisect, bisect_left
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from triage.taxonomy import Department, Taxonomy
 
@@ -35,8 +39,10 @@ REACH = 24  # characters between an accused unit and the word that accuses it; l
 PLACE_NAME = 5  # characters of a place between a request and the unit asked: 请求云岭县纪委
 DEED_REACH = 12  # a deed that private people do as well must follow the unit closely to be its own
 
+SPEAKING = frozenset({ACCUSE, GRAVE, DEED, LIGHT})  # without one of these words nobody is accused
+
 _CLAUSE_END = re.compile(r"[,.!?;:，。！？；：、\n\"“”'‘’()《》〈〉\[\]【】]")
-_FILL = re.compile(r"[\s*#~_\-—–·•・|/\\+=^`]+")
+_FILL = "*#~_-—–·•・|/\\+=^`"  # and every blank: may stand inside a word
 
 
 class Mark(NamedTuple):
@@ -69,11 +75,9 @@ class _Table:
         self._meanings = list(meanings.values())
         self._automaton = AhoCorasick(list(meanings), matchkind=MatchKind.LeftmostLongest)
 
-    def find(self, text: str) -> Iterator[tuple[int, int, tuple[str, str]]]:
+    def find(self, text: str) -> list[tuple[int, int, tuple[str, str]]]:
         """Start, end and meaning of every word of ``text``; once for each meaning."""
-        for word, start, end in self._automaton.find_matches_as_indexes(text):
-            for meaning in self._meanings[word]:
-                yield start, end, meaning
+        return [(start, end, meaning) for word, start, end in self._automaton.find_matches_as_indexes(text) for meaning in self._meanings[word]]
 
 
 class Guards:
@@ -90,19 +94,21 @@ class Guards:
             for word in taxonomy.guards.get(kind, []):
                 words.setdefault(word, []).append((kind, ""))
         look_alikes = taxonomy.guards.get("look_alikes", [])
-        self._tables = [_Table(units, look_alikes), _Table(words, look_alikes)]
+        self._units, self._words = _Table(units, look_alikes), _Table(words, look_alikes)
 
     def read(self, text: str) -> Findings:
-        """The findings in one normalised letter."""
-        marks = self._marks(text)
+        """The findings in one normalised letter. Most letters hold no word that a rule begins with, and are done after one look."""
+        squeezed = _squeezed(text)
+        words = self._words.find(squeezed)
+        kinds = {kind for _, _, (kind, _) in words}
+        marks = self._marks(squeezed, words, kinds) if kinds & (SPEAKING | {DEMAND, DANGER}) else []
         accused, doubtful = _accused(marks)
         return Findings(accused, tuple(unit for unit in doubtful if unit not in accused), _before_court(marks), _in_danger(marks))
 
-    def _marks(self, text: str) -> list[Mark]:
-        """Every unit and word in the order of the text, with the clause it stands in."""
-        squeezed = _FILL.sub("", text.replace("\n", "。"))
+    def _marks(self, squeezed: str, words: list[tuple[int, int, tuple[str, str]]], kinds: set[str]) -> list[Mark]:
+        """Every word, and every unit where one may be accused, in the order of the text, with the clause it stands in."""
         ends = [found.start() for found in _CLAUSE_END.finditer(squeezed)]
-        found = sorted((start, end, meaning) for table in self._tables for start, end, meaning in table.find(squeezed))
+        found = sorted([*words, *(self._units.find(squeezed) if kinds & SPEAKING else [])])
         return [Mark(kind, unit, bisect(ends, start), start, end) for start, end, (kind, unit) in found]
 
     def forbidden(self, accused: Iterable[str]) -> frozenset[str]:
@@ -118,17 +124,29 @@ class Guards:
         return above
 
 
+def _squeezed(text: str) -> str:
+    """The text without what may stand inside a word; a line's end ends a clause."""
+    from triage.characters import codes_of, text_of, without
+
+    return text_of(without(codes_of(text.replace("\n", "。")), _fill()))
+
+
+@cache
+def _fill() -> NDArray[np.bool_]:
+    import numpy as np
+
+    characters = map(chr, range(0x10000))
+    return np.array([character.isspace() or character in _FILL for character in characters])
+
+
 def _accused(marks: list[Mark]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found: dict[str, list[str]] = {GRAVE: [], LIGHT: [], "": []}
     praised = {mark.clause for mark in marks if mark.kind == PRAISE}
-    left = right = 0
+    starts = [mark.start for mark in marks]
     for unit in marks:
-        while marks[left].start < unit.start - REACH:
-            left += 1
-        while right < len(marks) and marks[right].start <= unit.end + REACH:
-            right += 1
         if unit.kind == UNIT and unit.clause not in praised and unit.unit not in found[GRAVE]:
-            found[_verdict(unit, marks[left:right])].append(unit.unit)
+            near = marks[bisect_left(starts, unit.start - REACH) : bisect(starts, unit.end + REACH)]
+            found[_verdict(unit, near) if any(mark.kind in SPEAKING for mark in near) else ""].append(unit.unit)
     return tuple(dict.fromkeys(found[GRAVE])), tuple(dict.fromkeys(found[LIGHT]))
 
 

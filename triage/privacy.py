@@ -25,6 +25,7 @@ EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{
 
 PATTERNS = (IDENTITY_NUMBER, OLD_IDENTITY_NUMBER, MOBILE_PHONE, LAND_LINE, BANK_CARD, EMAIL)
 _MASKS = re.compile(r"\*{2,}")
+_RUN = re.compile(r"[\dA-Za-z@._%+() -]{5,}")  # all that a pattern takes or looks at stands in one such run
 _WORTH_LOOKING = re.compile(r"\d(?:[ -]?\d){6}|@")
 
 
@@ -34,11 +35,16 @@ def mask(text: str) -> str:
     >>> mask("身份证110101190001010000,电话138-0000-0000,欠款123456.50元")
     '身份证*,电话*,欠款123456.50元'
     """
-    if _WORTH_LOOKING.search(text) is None:
-        return text
-    before = ""
-    while text != before:  # a masked number may have stood in the way of its neighbour
-        before = text
+    masked = _RUN.sub(_mask_run, text)
+    return _MASKS.sub(MASK, masked) if masked != text else text
+
+
+def _mask_run(found: re.Match[str]) -> str:
+    run, before = found[0], ""
+    if _WORTH_LOOKING.search(run) is None:
+        return run
+    while run != before:  # a masked number may have stood in the way of its neighbour
+        before = run
         for pattern in PATTERNS:
-            text = pattern.sub(MASK, text)
-    return _MASKS.sub(MASK, text)
+            run = pattern.sub(MASK, run)
+    return run

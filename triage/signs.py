@@ -11,7 +11,7 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNUSUAL, GARBLED, TRADITIONAL, DOUBLED, BLANKS, BLOB, NUMBERS, SPACED, NOTES, MARKUP, ANY = (1 << i for i in range(11))
+UNUSUAL, GARBLED, TRADITIONAL, DOUBLED, BLANKS, BLOB, NUMBERS, SPACED, NOTES, MARKUP, WIDE, ANY = (1 << i for i in range(12))
 BLOB_LENGTH = 120
 MIN_DIGITS = 7  # of the shortest number that is masked
 HAN = 0x3400  # nothing below is one
@@ -25,7 +25,7 @@ def _neighbours(before: int, code: int, after: int) -> int:
         found |= BLANKS
     if code == before and code > 0x20 and not (0x4E00 <= code <= 0x9FFF or 97 <= code <= 122 or 65 <= code <= 90 or 48 <= code <= 57):
         found |= DOUBLED
-    if before >= HAN and code == 0x20:
+    if code >= HAN and before in (0x20, 0x09) and after in (0x20, 0x09):
         found |= SPACED
     if before >= HAN and code in (0x28, 0x5B) and not (48 <= after <= 57 or after >= HAN):
         found |= NOTES
@@ -33,7 +33,7 @@ def _neighbours(before: int, code: int, after: int) -> int:
 
 
 @compiled
-def signs(codes: NDArray[np.uint32], table: NDArray[np.int64]) -> int:
+def signs(codes: NDArray[np.uint32], table: NDArray[np.uint16]) -> int:
     """The signs of a text. ``table`` says what each character of the basic plane is a sign of; all others are unusual."""
     found = digits = run = before = 0
     for i in range(len(codes)):
@@ -54,12 +54,13 @@ def signs(codes: NDArray[np.uint32], table: NDArray[np.int64]) -> int:
     return found | ANY
 
 
-def table(garbled: str, traditional: frozenset[str]) -> NDArray[np.int64]:
+def table(garbled: str, traditional: frozenset[str]) -> NDArray[np.uint16]:
     """What each character is a sign of: unusual are all but ASCII, common Han characters and the marks that no rule changes."""
-    found = np.full(0x10000, UNUSUAL, np.int64)
+    found = np.full(0x10000, UNUSUAL, np.uint16)
     found[0x20:0x7F] = found[0x0A] = 0
     found[0x4E00:0xA000] = 0
     found[[ord(mark) for mark in "、。《》〈〉「」『』【】〔〕“”‘’—–·○●■□★☆◆◇△▲→←"]] = 0
+    found[0xFF01:0xFF5F] = found[ord("…")] = WIDE
     found[0x09] = BLANKS
     found[ord("@")] = NUMBERS
     found[[ord(mark) for mark in "wW/_&<"]] = MARKUP

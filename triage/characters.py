@@ -1,0 +1,70 @@
+"""Text as character codes and back, and compiled passes over the codes. Import it late: it needs numba."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.compiled import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLANK, TAB, LINE_END, WIDE_BLANK = 0x20, 0x09, 0x0A, 0x3000
+FIRST_WIDE, LAST_WIDE, WIDER = 0xFF01, 0xFF5E, 0xFEE0  # the full-width forms of ASCII, and how far they stand from it
+
+
+def codes_of(text: str) -> NDArray[np.uint32]:
+    r"""The code of each character; (n_characters,), not to be written to.
+
+    >>> codes_of("a\ud800").tolist()
+    [97, 55296]
+    """
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def text_of(codes: NDArray[np.uint32]) -> str:
+    """The text of character codes."""
+    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@compiled
+def narrowed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Full-width forms of ASCII and the ideographic blank as ASCII: what NFKC makes of them, each by itself."""
+    out = codes.copy()
+    for i in range(len(codes)):
+        if FIRST_WIDE <= codes[i] <= LAST_WIDE:
+            out[i] = codes[i] - WIDER
+        elif codes[i] == WIDE_BLANK:
+            out[i] = BLANK
+    return out
+
+
+@compiled
+def single_blanks(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """One blank for a run of blanks and tabs, one line end for a run that has a line end, none at the edges."""
+    out, n, waiting = np.empty(len(codes), np.uint32), 0, 0
+    for i in range(len(codes)):
+        if codes[i] == LINE_END:
+            waiting = LINE_END
+        elif codes[i] in (BLANK, TAB):
+            waiting = waiting or BLANK
+        else:
+            if waiting and n:
+                out[n] = waiting
+                n += 1
+            out[n] = codes[i]
+            n, waiting = n + 1, 0
+    return out[:n]
+
+
+@compiled
+def without(codes: NDArray[np.uint32], unwanted: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """The codes but for the unwanted ones of the basic plane."""
+    out, n = np.empty(len(codes), np.uint32), 0
+    for i in range(len(codes)):
+        if codes[i] >= len(unwanted) or not unwanted[codes[i]]:
+            out[n] = codes[i]
+            n += 1
+    return out[:n]

@@ -85,11 +85,12 @@ class CategoryModel:
         """
         from models.terms import Asked, behind
 
-        units = head.curve.units(reading.margins[:, head.span])[:, 0]
-        asked = Asked(read_only(self.weights), np.where(labels < 0, -1, head.first + labels), units.astype(np.float32))
+        units = head.curve.units(reading.margins[:, head.span])
+        asked = Asked(read_only(self.weights), np.where(labels < 0, -1, head.first + labels), units)
         words = reading.grams.words
         terms = behind(read_only(words.codes), reading.grams.found, reading.matrix.rows, asked, limit)
+        text = words.text(0, len(words.codes))
         return [
-            [(words.text(begin, end), round(move, 3)) for begin, end, move in zip(*row, strict=True) if end]
+            [(text[begin:end], round(move, 3)) for begin, end, move in zip(*row, strict=True) if end]
             for row in zip(terms.begins.tolist(), terms.ends.tolist(), terms.moves.tolist(), strict=True)
         ]

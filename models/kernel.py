@@ -224,3 +224,31 @@ def margins(at: Rows, weights: NDArray[np.float32], intercepts: NDArray[np.float
                 out[row, output] += value * weights[column, output]
         out[row] += intercepts
     return out
+
+
+@compiled
+def units(margins: NDArray[np.float32], scale: float, power: float) -> NDArray[np.float32]:
+    """What one unit of each letter's margins is worth: scale / (their spread over the labels) ** power."""
+    out = np.empty(len(margins), np.float32)
+    for row in range(len(margins)):
+        mean = spread = 0.0
+        for margin in margins[row]:
+            mean += margin / margins.shape[1]
+        for margin in margins[row]:
+            spread += (margin - mean) ** 2 / margins.shape[1]
+        out[row] = scale / max(np.sqrt(spread), 1e-6) ** power
+    return out
+
+
+@compiled
+def probabilities(margins: NDArray[np.float32], units: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Softmax of each row of margins in these units."""
+    out = np.empty(margins.shape, np.float32)
+    for row in range(len(margins)):
+        most, total = margins[row].max(), 0.0
+        for label in range(margins.shape[1]):
+            out[row, label] = np.exp((margins[row, label] - most) * units[row])
+            total += out[row, label]
+        for label in range(margins.shape[1]):
+            out[row, label] /= total
+    return out

@@ -179,11 +179,13 @@ def flips(candidate: Answers, live: Answers, taxonomy: Taxonomy) -> list[Flip]:
 
 def _desks(answers: Answers, taxonomy: Taxonomy) -> list[tuple[str, str]]:
     """Category and department of each letter, as names; the department as the desk chooses it, "" for categories that it does not know."""
+    from triage.choice import choose
+
     if not all(label in taxonomy.categories for label in answers.labels):
         return [(_name(answers.labels[label], taxonomy), "") for label in answers.first]
-    matrix = routing.desks(answers.labels, taxonomy)
-    chosen = [answers.labels[routing.choose(row, matrix)[0]] for row in answers.probabilities.tolist()]
-    return [(_name(label, taxonomy), taxonomy.departments[taxonomy.categories[label].lead].name) for label in chosen]
+    chosen, _ = choose(np.ascontiguousarray(answers.probabilities, np.float32), routing.desks(answers.labels, taxonomy))
+    labels = [answers.labels[category] for category in chosen]
+    return [(_name(label, taxonomy), taxonomy.departments[taxonomy.categories[label].lead].name) for label in labels]
 
 
 def _name(label: str, taxonomy: Taxonomy) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLANK, TAB, LINE_END, WIDE_BLANK = 0x20, 0x09, 0x0A, 0x3000
+BLANK, LINE_END, WIDE_BLANK = 0x20, 0x0A, 0x3000
 FIRST_WIDE, LAST_WIDE, WIDER = 0xFF01, 0xFF5E, 0xFEE0  # the full-width forms of ASCII, and how far they stand from it
 
 
@@ -41,15 +42,22 @@ def narrowed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return out
 
 
+@cache
+def blanks_of() -> NDArray[np.uint8]:
+    """What each character of the basic plane is: a line's end, another blank, or 0 for neither."""
+    found = np.array([BLANK if chr(code).isspace() else 0 for code in range(0x10000)], np.uint8)
+    found[[ord(end) for end in "\n\r\x85\u2028\u2029"]] = LINE_END
+    return found
+
+
 @compiled
-def single_blanks(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """One blank for a run of blanks and tabs, one line end for a run that has a line end, none at the edges."""
+def single_blanks(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """One blank for a run of blanks, one line end for a run with a line's end in it, none at the edges."""
     out, n, waiting = np.empty(len(codes), np.uint32), 0, 0
     for i in range(len(codes)):
-        if codes[i] == LINE_END:
-            waiting = LINE_END
-        elif codes[i] in (BLANK, TAB):
-            waiting = waiting or BLANK
+        kind = kinds[codes[i]] if codes[i] < len(kinds) else 0
+        if kind:
+            waiting = LINE_END if LINE_END in (kind, waiting) else BLANK
         else:
             if waiting and n:
                 out[n] = waiting

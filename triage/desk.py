@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from models import store
 from models.errors import RefusedModelError
 from triage import readable, routing
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 CATEGORY, PURPOSE = "category", "purpose"
 TITLE_COUNTS = 3  # a title says the matter in a line; 1, 2 and 3 were tried (docs/decisions.md)
 OPENING = 24  # characters that count twice where there is no title: people begin with what they want (docs/decisions.md)
-READS = {"normalise": 1, "tokens": 2, "features": 2, "hmm": True}  # raise a number when that room reads a letter otherwise than before
+READS = {"normalise": 2, "tokens": 2, "features": 2, "hmm": True}  # raise a number when that room reads a letter otherwise than before
 
 _LINE = "\n"
 
@@ -54,6 +52,7 @@ class Desk:
     def __init__(self, taxonomy: Taxonomy, segmenter: Segmenter, stored: Stored | None) -> None:
         self.taxonomy, self.segmenter, self.stored = taxonomy, segmenter, stored
         self.guards = Guards(taxonomy)
+        self._labels = {label.code: label for label in routing.labels(list(taxonomy.departments), taxonomy)}
         if stored:
             _check_fits(stored, taxonomy, segmenter)
             self._desks = routing.desks(stored.model.head(CATEGORY).labels, taxonomy)
@@ -72,30 +71,31 @@ class Desk:
         return decisions
 
     def _scored(self, model: CategoryModel, reading: Reading) -> list[Scored]:
-        categories, purposes = (model.scores(reading, model.head(name)).tolist() for name in (CATEGORY, PURPOSE))
-        choices = [routing.choose(chances, self._desks) for chances in categories]
-        why = model.why(reading, model.head(CATEGORY), np.array([chosen for chosen, _ in choices]))
-        return [Scored(*chances, *choice, terms) for chances, choice, terms in zip(zip(categories, purposes, strict=True), choices, why, strict=True)]
+        from triage.choice import choose
+
+        categories, purposes = (model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE))
+        chosen, runner_up = choose(categories, self._desks)
+        why = model.why(reading, model.head(CATEGORY), chosen)
+        return [Scored(*of_one) for of_one in zip(categories.tolist(), purposes.tolist(), chosen.tolist(), runner_up.tolist(), why, strict=True)]
 
     def _decided(self, letter: Letter, text: str, model: CategoryModel, scored: Scored) -> Decision:
         head, chances, chosen = model.head(CATEGORY), scored.categories, scored.chosen
         likely = sorted((i for i, chance in enumerate(chances) if chance >= head.candidate_floor or i == chosen), key=lambda i: -chances[i])
-        candidates = tuple(self._category(head.labels[i], chances[i]) for i in likely)
+        candidates = tuple([self._category(head.labels[i], chances[i]) for i in likely])
         category, second = candidates[likely.index(chosen)], self._category(head.labels[scored.runner_up], chances[scored.runner_up])
         judged = routing.Judged(category, second, head.send_thresholds[chosen], self.guards.read(text))
         way = routing.route(judged, self.taxonomy, self.guards)
-        lead, *co_handlers = routing.labels([way.lead, *way.co_handlers], self.taxonomy)
         return Decision(
             letter=letter.id,
             category=category,
             candidates=candidates,
             purpose=self._purpose(model.head(PURPOSE).labels, scored.purposes),
-            lead=lead,
-            co_handlers=tuple(co_handlers),
+            lead=self._labels[way.lead],
+            co_handlers=tuple([self._labels[code] for code in way.co_handlers]),
             disposition=way.disposition,
             needs_review=way.needs_review,
             reasons=tuple(way.reasons),
-            why=tuple(Term(term, weight) for term, weight in scored.why),
+            why=tuple([Term(*moved) for moved in scored.why]),
             model=self.version,
             taxonomy=self.taxonomy.version,
         )

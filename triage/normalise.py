@@ -40,9 +40,6 @@ _PINYIN_SYLLABLE = r"[A-Za-zü]{0,5}(?:[āáǎàēéěèīíǐìōóǒòūúǔù
 _PINYIN_NOTE = re.compile(rf"(?<=[{HAN}])[(\[] ?{_PINYIN_SYLLABLE}(?:[ '·-]?{_PINYIN_SYLLABLE}){{0,5}} ?[)\]]")
 _SPACED_OUT = re.compile(rf"(?<![{HAN}])[{HAN}](?:[ \t]{{1,3}}[{HAN}]){{2,}}(?![{HAN}])")
 _ENCODED_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
-_LINE_ENDS = re.compile(r"[ \t]*[\r\n\u2028\u2029\x85][\s]*")
-_BLANKS = re.compile(r"[^\S\n]+")
-_OTHER_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))).translate({0x20: None, 0x09: None, 0x0A: None})  # than blank, tab and line end
 _REPEATED_PUNCTUATION = re.compile(r"([^\w\s<>&/])\1+|_{2,}")
 _GARBLED = "鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟"
 _MOJIBAKE = re.compile(f"[{_GARBLED}]{{4}}")
@@ -177,11 +174,9 @@ def blanks(text: str) -> str:
     >>> blanks(" 一 \t 二 \n\n 三 ")
     '一 二\n三'
     """
-    if any(blank in text for blank in _OTHER_BLANKS):
-        return _BLANKS.sub(" ", _LINE_ENDS.sub("\n", text)).strip()
-    from triage.characters import codes_of, single_blanks, text_of
+    from triage.characters import blanks_of, codes_of, single_blanks, text_of
 
-    return text_of(single_blanks(codes_of(text)))  # the same, in a fifth of the time
+    return text_of(single_blanks(codes_of(text), blanks_of()))
 
 
 def spaced_out(text: str) -> str:
@@ -250,17 +245,16 @@ def normalise(text: str) -> str:
 
 def signs_of(text: str) -> int:
     """Bits that say which rules may have anything to do: see ``triage.signs``."""
-    from triage.characters import codes_of
-    from triage.signs import signs
+    from triage import characters, signs
 
-    return signs(codes_of(text), _table())
+    return signs.signs(characters.codes_of(text), _table())
 
 
 @cache
 def _table() -> NDArray[np.uint16]:
-    from triage.signs import table
+    from triage import signs
 
-    return table(_GARBLED, _traditional())
+    return signs.table(_GARBLED, _traditional())
 
 
 @cache

@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from triage.letter import Label, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from triage.guards import Findings, Guards
     from triage.letter import CategoryScore
@@ -52,38 +56,19 @@ class Judged:
     findings: Findings
 
 
-def desks(categories: Sequence[str], taxonomy: Taxonomy) -> list[int]:
-    """A number for each category's lead, the same for the same lead."""
+def desks(categories: Sequence[str], taxonomy: Taxonomy) -> NDArray[np.int64]:
+    """(n_categories,) a number for each category's lead, the same for the same lead: see ``triage.choice``."""
     numbers = {code: number for number, code in enumerate(taxonomy.departments)}
-    return [numbers[taxonomy.categories[code].lead] for code in categories]
-
-
-def choose(chances: Sequence[float], desks: Sequence[int]) -> tuple[int, int]:
-    """The category to route by and the likeliest other one: the desk with the most probability in all, then its likeliest category.
-
-    ``desks`` has a number for each category's lead. A letter sent to the wrong desk costs weeks; a wrong category at the right desk
-    costs nothing.
-
-    >>> choose([0.40, 0.35, 0.25], [0, 1, 1])
-    (1, 0)
-    """
-    shares = [0.0] * (max(desks) + 1)
-    for chance, desk in zip(chances, desks, strict=True):
-        shares[desk] += chance
-    most = max(shares)
-    chosen = max((chance, i) for i, chance in enumerate(chances) if shares[desks[i]] == most)[1]
-    others = [*chances[:chosen], -1.0, *chances[chosen + 1 :]]
-    return chosen, others.index(max(others))
+    return np.array([numbers[taxonomy.categories[code].lead] for code in categories], np.int64)
 
 
 def route(judged: Judged, taxonomy: Taxonomy, guards: Guards) -> Route:
     """The route of one letter that could be judged."""
     category = taxonomy.categories[judged.category.code]
-    names = {code: department.name for code, department in taxonomy.departments.items()}
     way = Route(category.lead, list(category.co_handlers))
-    way.reasons.append(Reason("category", f"{category.name} → {names[category.lead]}"))
+    way.reasons.append(Reason("category", f"{category.name} → {taxonomy.departments[category.lead].name}"))
     _doubt(way, judged)
-    _litigation(way, judged, names)
+    _litigation(way, judged, taxonomy)
     _accusation(way, judged, taxonomy, guards)
     _danger(way, judged)
     way.co_handlers = [code for code in dict.fromkeys(way.co_handlers) if code != way.lead]
@@ -100,11 +85,11 @@ def _doubt(way: Route, judged: Judged) -> None:
         way.review("close", f"{first.name} 与 {second.name} 难以区分")
 
 
-def _litigation(way: Route, judged: Judged, names: dict[str, str]) -> None:
+def _litigation(way: Route, judged: Judged, taxonomy: Taxonomy) -> None:
     """涉法涉诉 goes to the political-legal bodies of the same level, whatever its subject (22, 28)."""
     if judged.findings.litigation and way.lead != POLITICAL_LEGAL:
         way.lead, way.co_handlers = POLITICAL_LEGAL, []
-        way.review("litigation", f"信中要求改变或执行裁判、仲裁结果,属涉法涉诉 → {names[POLITICAL_LEGAL]} (条例第22、28条)")
+        way.review("litigation", f"信中要求改变或执行裁判、仲裁结果,属涉法涉诉 → {taxonomy.departments[POLITICAL_LEGAL].name} (条例第22、28条)")
 
 
 def _accusation(way: Route, judged: Judged, taxonomy: Taxonomy, guards: Guards) -> None:

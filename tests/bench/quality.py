@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from triage import taxonomy as taxonomies
+from triage.choice import choose
 from triage.desk import CATEGORY, PURPOSE, open_desk, read
 from triage.letter import Letter
-from triage.routing import choose, desks
+from triage.routing import desks
 from triage.taxonomy import path_of
 from triage.tokens import DICTIONARY, Segmenter
 
@@ -61,7 +62,7 @@ def main():
     lead = [taxonomy.categories[row["category"]].lead for row in labelled]
 
     print(f"letters                             {len(labelled)}, model {desk.version}")
-    chosen = np.array([choose(row, desks(head.labels, taxonomy))[0] for row in chances.tolist()])
+    chosen, _ = choose(chances, desks(head.labels, taxonomy))
     print("category of the decision           ", share(chosen == truth))
     print("category, likeliest                ", share(order[:, 0] == truth))
     print("category, within the first three   ", share((order[:, :3] == truth[:, None]).any(axis=1)))

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from training.labelled import starter_letters
 from training.train import ensure_model
-from triage import readable, routing
+from triage import readable
 from triage import taxonomy as taxonomies
+from triage.choice import choose
 from triage.desk import CATEGORY, PURPOSE, open_desk
 from triage.letter import Letter
 from triage.normalise import normalise
@@ -61,18 +62,12 @@ def stages(desk, letters, batch):
         texts = timed("normalise", lambda part=part: [normalise(letter.text) for letter in part])
         words = timed("segment", lambda texts=texts: desk.segmenter.words(texts))
         reading = timed("features and margins", lambda words=words: model.read(words))
-        chances = timed("probabilities", lambda reading=reading: [model.scores(reading, model.head(name)).tolist() for name in (CATEGORY, PURPOSE)])
-        chosen = timed("choice of the desk", lambda chances=chances: [routing.choose(row, desk._desks)[0] for row in chances[0]])
-        timed("why", lambda reading=reading, chosen=chosen: model.why(reading, model.head(CATEGORY), _array(chosen)))
+        chances = timed("probabilities", lambda reading=reading: [model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE)])
+        chosen = timed("choice of the desk", lambda chances=chances: choose(chances[0], desk._desks)[0])
+        timed("why", lambda reading=reading, chosen=chosen: model.why(reading, model.head(CATEGORY), chosen))
         timed("guards", lambda texts=texts: [desk.guards.read(text) for text in texts])
         timed("readable", lambda words=words: readable.signs(words))
     return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
-
-
-def _array(numbers):
-    import numpy as np
-
-    return np.array(numbers)
 
 
 def peers(labelled):

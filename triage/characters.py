@@ -10,6 +10,8 @@ import numpy as np
 from models.compiled import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 BLANK, LINE_END, WIDE_BLANK = 0x20, 0x0A, 0x3000
@@ -28,6 +30,13 @@ def codes_of(text: str) -> NDArray[np.uint32]:
 def text_of(codes: NDArray[np.uint32]) -> str:
     """The text of character codes."""
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def joined(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The codes of all texts in a row; text ``i`` has those from ``bounds[i]`` to before ``bounds[i + 1]``."""
+    bounds = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) for text in texts], out=bounds[1:])
+    return codes_of("".join(texts)), bounds
 
 
 @compiled
@@ -64,15 +73,4 @@ def single_blanks(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArra
                 n += 1
             out[n] = codes[i]
             n, waiting = n + 1, 0
-    return out[:n]
-
-
-@compiled
-def without(codes: NDArray[np.uint32], unwanted: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """The codes but for the unwanted ones of the basic plane."""
-    out, n = np.empty(len(codes), np.uint32), 0
-    for i in range(len(codes)):
-        if codes[i] >= len(unwanted) or not unwanted[codes[i]]:
-            out[n] = codes[i]
-            n += 1
     return out[:n]

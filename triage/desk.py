@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.classifier import CategoryModel, Reading
     from models.features import Words
     from models.store import Stored
+    from triage.guards import Findings
     from triage.letter import Letter
     from triage.taxonomy import Taxonomy
     from triage.tokens import Segmenter
@@ -65,9 +66,10 @@ class Desk:
         reading = self.stored.model.read(words)
         scored = self._scored(self.stored.model, reading)
         decisions = []
-        for letter, text, signs, known, score in zip(letters, texts, readable.signs(words), reading.known.tolist(), scored, strict=True):
+        findings = self.guards.read(texts)
+        for letter, text, signs, known, score, found in zip(letters, texts, readable.signs(words), reading.known.tolist(), scored, findings, strict=True):
             why_not = readable.why_not(letter.text, text, signs, known)
-            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, text, self.stored.model, score))
+            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, self.stored.model, score, found))
         return decisions
 
     def _scored(self, model: CategoryModel, reading: Reading) -> list[Scored]:
@@ -78,12 +80,12 @@ class Desk:
         why = model.why(reading, model.head(CATEGORY), chosen)
         return [Scored(*of_one) for of_one in zip(categories.tolist(), purposes.tolist(), chosen.tolist(), runner_up.tolist(), why, strict=True)]
 
-    def _decided(self, letter: Letter, text: str, model: CategoryModel, scored: Scored) -> Decision:
+    def _decided(self, letter: Letter, model: CategoryModel, scored: Scored, findings: Findings) -> Decision:
         head, chances, chosen = model.head(CATEGORY), scored.categories, scored.chosen
         likely = sorted((i for i, chance in enumerate(chances) if chance >= head.candidate_floor or i == chosen), key=lambda i: -chances[i])
         candidates = tuple([self._category(head.labels[i], chances[i]) for i in likely])
         category, second = candidates[likely.index(chosen)], self._category(head.labels[scored.runner_up], chances[scored.runner_up])
-        judged = routing.Judged(category, second, head.send_thresholds[chosen], self.guards.read(text))
+        judged = routing.Judged(category, second, head.send_thresholds[chosen], findings)
         way = routing.route(judged, self.taxonomy, self.guards)
         return Decision(
             letter=letter.id,

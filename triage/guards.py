@@ -6,18 +6,17 @@ their clause. Blanks inside words do not hide them. In doubt a rule says so, and
 
 from __future__ import annotations
 
-import re
 from bisect import bisect, bisect_left
 from dataclasses import dataclass
-from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from triage.marks import Table
     from triage.taxonomy import Department, Taxonomy
 
 UNIT, ACCUSE, GRAVE, DEED, LIGHT, ADDRESSED, ASKED, PRAISE, DENIED, PLACE, ACTS = (
@@ -41,18 +40,18 @@ DEED_REACH = 12  # a deed that private people do as well must follow the unit cl
 
 SPEAKING = frozenset({ACCUSE, GRAVE, DEED, LIGHT})  # without one of these words nobody is accused
 
-_CLAUSE_END = re.compile(r"[,.!?;:，。！？；：、\n\"“”'‘’()《》〈〉\[\]【】]")
+_CLAUSE_ENDS = ",.!?;:，。！？；：、\n\"“”'‘’()《》〈〉[]【】"
 _FILL = "*#~_-—–·•・|/\\+=^`"  # and every blank: may stand inside a word
 
 
 class Mark(NamedTuple):
-    """A word of the guards in the letter: its kind, the department it names (for a unit), its clause and its place in the squeezed text."""
+    """A word of the guards in the letter: its place in the letter without its fill, its kind, the department it names (for a unit), its clause."""
 
+    start: int
+    end: int
     kind: str
     unit: str
     clause: int
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +64,11 @@ class Findings:
     danger: bool
 
 
-class _Table:
-    """Words with what they mean; where several fit, the first and longest counts, and a look-alike hides what it holds."""
-
-    def __init__(self, words: dict[str, list[tuple[str, str]]], look_alikes: list[str]) -> None:
-        from ahocorasick_rs import AhoCorasick, MatchKind
-
-        meanings: dict[str, list[tuple[str, str]]] = {word: [] for word in look_alikes} | words
-        self._meanings = list(meanings.values())
-        self._automaton = AhoCorasick(list(meanings), matchkind=MatchKind.LeftmostLongest)
-
-    def find(self, text: str) -> list[tuple[int, int, tuple[str, str]]]:
-        """Start, end and meaning of every word of ``text``; once for each meaning."""
-        return [(start, end, meaning) for word, start, end in self._automaton.find_matches_as_indexes(text) for meaning in self._meanings[word]]
+NOTHING = Findings((), (), litigation=False, danger=False)
 
 
 class Guards:
-    """The words of a taxonomy, compiled once: names of units apart from the other words, so that neither hides the other."""
+    """The words of a taxonomy, in trees: names of units apart from the other words, so that neither hides the other."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._departments = taxonomy.departments
@@ -93,23 +80,25 @@ class Guards:
         for kind in KINDS:
             for word in taxonomy.guards.get(kind, []):
                 words.setdefault(word, []).append((kind, ""))
-        look_alikes = taxonomy.guards.get("look_alikes", [])
-        self._units, self._words = _Table(units, look_alikes), _Table(words, look_alikes)
+        hidden: dict[str, list[tuple[str, str]]] = {word: [] for word in taxonomy.guards.get("look_alikes", [])}
+        words, units = hidden | words, hidden | units
+        self._meanings = [*words.values(), *units.values()]
+        self._table = _table(words, units)
 
-    def read(self, text: str) -> Findings:
-        """The findings in one normalised letter. Most letters hold no word that a rule begins with, and are done after one look."""
-        squeezed = _squeezed(text)
-        words = self._words.find(squeezed)
-        kinds = {kind for _, _, (kind, _) in words}
-        marks = self._marks(squeezed, words, kinds) if kinds & (SPEAKING | {DEMAND, DANGER}) else []
+    def read(self, texts: Sequence[str]) -> list[Findings]:
+        """The findings in each of the normalised letters. Most hold no word that a rule begins with, and are done after one look."""
+        from triage.characters import joined
+        from triage.marks import marked
+
+        codes, bounds = joined(texts)
+        found = marked(codes, bounds, self._table)
+        places = list(zip(found.begins.tolist(), found.ends.tolist(), found.words.tolist(), found.clauses.tolist(), strict=True))
+        return [self._findings(places[begin:end]) if end > begin else NOTHING for begin, end in pairwise(found.bounds.tolist())]
+
+    def _findings(self, places: list[tuple[int, int, int, int]]) -> Findings:
+        marks = sorted(Mark(begin, end, *meaning, clause) for begin, end, word, clause in places for meaning in self._meanings[word])
         accused, doubtful = _accused(marks)
         return Findings(accused, tuple(unit for unit in doubtful if unit not in accused), _before_court(marks), _in_danger(marks))
-
-    def _marks(self, squeezed: str, words: list[tuple[int, int, tuple[str, str]]], kinds: set[str]) -> list[Mark]:
-        """Every word, and every unit where one may be accused, in the order of the text, with the clause it stands in."""
-        ends = [found.start() for found in _CLAUSE_END.finditer(squeezed)]
-        found = sorted([*words, *(self._units.find(squeezed) if kinds & SPEAKING else [])])
-        return [Mark(kind, unit, bisect(ends, start), start, end) for start, end, (kind, unit) in found]
 
     def forbidden(self, accused: Iterable[str]) -> frozenset[str]:
         """Every department that an accusation against ``accused`` must not reach: they, what contains them, and what lies under them."""
@@ -124,19 +113,15 @@ class Guards:
         return above
 
 
-def _squeezed(text: str) -> str:
-    """The text without what may stand inside a word; a line's end ends a clause."""
-    from triage.characters import codes_of, text_of, without
+def _table(words: dict[str, list[tuple[str, str]]], units: dict[str, list[tuple[str, str]]]) -> Table:
+    from triage.marks import BLAMES, CLAUSE_END, FILL, TELLS, Table
+    from triage.tree import of_words
 
-    return text_of(without(codes_of(text.replace("\n", "。")), _fill()))
-
-
-@cache
-def _fill() -> NDArray[np.bool_]:
-    import numpy as np
-
-    characters = map(chr, range(0x10000))
-    return np.array([character.isspace() or character in _FILL for character in characters])
+    kinds = np.array([FILL if chr(code).isspace() or chr(code) in _FILL else 0 for code in range(0x10000)], np.uint8)
+    kinds[[ord(character) for character in _CLAUSE_ENDS]] = CLAUSE_END
+    told = [{kind for kind, _ in meanings} for meanings in words.values()]
+    asks = np.array([BLAMES * bool(kinds & SPEAKING) | TELLS * bool(kinds & {DEMAND, DANGER}) for kinds in told], np.uint8)
+    return Table(of_words(list(words)), of_words(list(units)), len(words), asks, kinds)
 
 
 def _accused(marks: list[Mark]) -> tuple[tuple[str, ...], tuple[str, ...]]:

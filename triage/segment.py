@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.compiled import compiled
+from triage.tree import WORD, edge, place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Marks = NDArray[np.uint8]
 
 BLANK = 0x20
-WORD = np.uint64(0xFFFFF)
 CUT, ALONE, APART, STOP = range(4)  # what a character is: of a block that is cut, a word of its own, a blank, or a break
 B, E, M, S = range(4)  # states of the HMM: a word begins, ends, goes on, is this character; the odd ones end it
 
@@ -28,9 +28,8 @@ B, E, M, S = range(4)  # states of the HMM: a word begins, ends, goes on, is thi
 class Tree(NamedTuple):
     """The dictionary and the tables of the HMM.
 
-    ``slots`` are hashed edges of the tree of prefixes, 22 bits of the place of the one above + 1 (0 at the top), 21 of character, 20 that say which
-    of ``logs``, the logarithms of probabilities, is that of the word, and one that says whether the tree goes on. ``unknown`` is the logarithm for a
-    character that is no word.
+    ``slots`` are its tree of prefixes (``triage.tree``), whose words say which of ``logs``, the logarithms of probabilities, is theirs. ``unknown`` is
+    the logarithm for a character that is no word.
     """
 
     slots: NDArray[np.uint64]
@@ -39,37 +38,6 @@ class Tree(NamedTuple):
     emit: NDArray[np.float64]
     trans: NDArray[np.float64]
     start: NDArray[np.float64]
-
-
-MOST = 1 << 21  # slots that 22 bits can tell apart
-
-
-@compiled
-def _place(slots: NDArray[np.uint64], edge: np.uint64) -> np.uint64:
-    """Where an edge stands, or the free place where it would."""
-    mask = np.uint64(len(slots) - 1)
-    at = ((edge * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & mask
-    while slots[at] and slots[at] >> np.uint64(21) != edge:
-        at = (at + np.uint64(1)) & mask
-    return at
-
-
-@compiled
-def _edge(above: np.uint64, code: int) -> np.uint64:
-    return (np.uint64(above) << np.uint64(21)) | np.uint64(code)
-
-
-@compiled
-def grow(slots: NDArray[np.uint64], parents: NDArray[np.int64], characters: NDArray[np.int64], logs: NDArray[np.int64]) -> None:
-    """Enter a tree whose node ``i + 1`` has the parent ``parents[i]``, and the logarithm ``logs[i]``, of those that stand in a list."""
-    places = np.zeros(len(parents) + 1, np.uint64)
-    for i in range(len(parents)):
-        edge = _edge(places[parents[i]], characters[i])
-        at = _place(slots, edge)
-        slots[at] = (edge << np.uint64(21)) | (np.uint64(logs[i]) << np.uint64(1))
-        places[i + 1] = at + np.uint64(1)
-        if parents[i]:
-            slots[places[parents[i]] - np.uint64(1)] |= np.uint64(1)
 
 
 @compiled
@@ -113,10 +81,10 @@ def _routes(codes: Codes, kinds: Marks, tree: Tree) -> NDArray[np.int64]:
         if kinds[at] != CUT:
             continue
         likeliest, stop, here = -np.inf, at + 1, at
-        place, goes_on = np.uint64(0), True
+        above, goes_on = np.uint64(0), True
         while goes_on and kinds[here] == CUT:
-            place = _place(slots, _edge(place, codes[here])) + np.uint64(1)
-            slot = slots[place - np.uint64(1)]
+            above = place(slots, edge(above, codes[here])) + np.uint64(1)
+            slot = slots[above - np.uint64(1)]
             word, goes_on, here = (slot >> np.uint64(1)) & WORD, slot & np.uint64(1) != 0, here + 1
             if word and logs[word] + best[here] >= likeliest:
                 likeliest, stop = logs[word] + best[here], here
@@ -160,10 +128,10 @@ def _singles(codes: Codes, begin: int, end: int, tree: Tree, marks: Marks) -> No
 
 @compiled
 def _is_word(codes: Codes, begin: int, end: int, tree: Tree) -> bool:
-    place = slot = np.uint64(0)
+    above = slot = np.uint64(0)
     for at in range(begin, end):
-        place = _place(tree.slots, _edge(place, codes[at])) + np.uint64(1)
-        slot = tree.slots[place - np.uint64(1)]
+        above = place(tree.slots, edge(above, codes[at])) + np.uint64(1)
+        slot = tree.slots[above - np.uint64(1)]
         if not slot:
             return False
     return bool((slot >> np.uint64(1)) & WORD != 0)

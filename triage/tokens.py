@@ -36,13 +36,10 @@ class Segmenter:
 
         A blank parts two words and no more: Chinese needs none, and people who set them do not end a sentence by it.
         """
+        from triage.characters import joined
         from triage.segment import segment
 
-        lower = [f"{text}\n".lower() for text in texts]
-        codes = np.frombuffer("".join(lower).encode("utf-32-le", "surrogatepass"), np.uint32)
-        bounds = np.zeros(len(lower) + 1, np.int64)
-        np.cumsum([len(text) for text in lower], out=bounds[1:])
-        return Words(*segment(codes, bounds, self._tree))
+        return Words(*segment(*joined([f"{text}\n".lower() for text in texts]), self._tree))
 
     def tokens(self, text: str) -> list[str]:
         """The words of one text as strings, ``" "`` for a break.
@@ -55,7 +52,8 @@ class Segmenter:
 
 def _tree(own: list[tuple[str, int]]) -> Tree:
     """The dictionary of jieba with an office's own words, as ``add_word`` of rjieba: a word that stands there has its frequency replaced."""
-    from triage.segment import Tree, grow
+    from triage.segment import Tree
+    from triage.tree import grow
 
     with np.load(JIEBA, allow_pickle=False) as file:
         jieba = dict(file)

@@ -65,7 +65,7 @@ def stages(desk, letters, batch):
         chances = timed("probabilities", lambda reading=reading: [model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE)])
         chosen = timed("choice of the desk", lambda chances=chances: choose(chances[0], desk._desks)[0])
         timed("why", lambda reading=reading, chosen=chosen: model.why(reading, model.head(CATEGORY), chosen))
-        timed("guards", lambda texts=texts: [desk.guards.read(text) for text in texts])
+        timed("guards", lambda texts=texts: desk.guards.read(texts))
         timed("readable", lambda words=words: readable.signs(words))
     return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
 

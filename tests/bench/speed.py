@@ -13,13 +13,18 @@ import csv
 import gzip
 import logging
 import os
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from models.features import Vocabulary
 from training.labelled import starter_letters
 from training.train import ensure_model
 from triage import readable
@@ -108,6 +113,70 @@ def fasttext(cut, texts, labels):
     yield "rjieba + fastText", lambda letters: [model.f.predict(" ".join(cut(letter.text.replace("\n", " "))), 1, 0.0, "strict") for letter in letters]
 
 
+def by_length(desk, letters):
+    """Microseconds of CPU a thousand characters, for letters of up to 100,000 characters and for hostile ones of that length; least of three."""
+    text = "\n".join(letter.text for letter in letters)
+    text *= -(-100_000 // len(text))
+    chance = random.Random(3)
+    texts = {f"{size:,} characters": text[:size] for size in (1_000, 10_000, 100_000)}
+    texts["100,000 times one character"] = "拆" * 100_000
+    texts["100,000 random characters"] = "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(100_000))
+    texts["100,000 digits"] = "7" * 100_000
+    return {name: min(cost(desk.decide, [Letter(text)], 1) for _ in range(3)) / len(text) * 1e3 for name, text in texts.items()}
+
+
+def by_features(desk, letters):
+    """Microseconds of CPU a letter to read 256 letters, by the size of the vocabulary: the model's own, then filled up with n-grams that no letter has."""
+    model, words, found = desk.stored.model, desk.segmenter.words([normalise(letter.text) for letter in letters[:256]]), {}
+    chance = np.random.default_rng(3)
+    for size in (len(model.vocabulary), 500_000, 1_000_000):
+        more = chance.integers(1 << 43, 1 << 62, max(0, size - len(model.vocabulary)), dtype=np.uint64)
+        keys, rows = np.unique(np.concatenate([model.vocabulary.keys, more]), return_index=True)
+        idf = np.concatenate([model.vocabulary.idf, np.ones(len(more), np.float32)])[rows]
+        weights = np.concatenate([model.weights, np.zeros((len(more), model.weights.shape[1]), np.float32)])[rows]
+        larger = replace(model, vocabulary=Vocabulary(keys, idf), weights=weights)
+        larger.read(words)
+        found[f"{len(keys):,} features"] = min(cost(lambda _, larger=larger: larger.read(words), [words], 1) for _ in range(5)) / len(words)
+    return found
+
+
+OPENING = """
+import sys, time
+from pathlib import Path
+from models import store
+from triage import taxonomy
+from triage.desk import model_folder, open_desk
+from triage.letter import Letter
+from triage.tokens import Segmenter
+
+def own():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean", "Private_Dirty"))) / 1024
+
+home, began = Path(sys.argv[1]), time.process_time()
+some = [Letter("包工头欠我们四个月工资不给" * 20)] * 16
+segmenter, known = Segmenter(), taxonomy.load(home)
+open_desk(home, known, segmenter).decide(some)  # what is compiled is loaded
+ready, before, began = time.process_time() - began, own(), time.process_time()
+stored = store.load(model_folder(home), store.current(model_folder(home)))
+loaded, began = time.process_time() - began, time.process_time()
+desk = open_desk(home, known, segmenter)
+desk.decide(some)
+print(f"{ready:.2f} {loaded * 1e3:.0f} {before:.0f} {own() - before:.0f}")
+"""
+
+
+def opening(home):
+    """Seconds of CPU until a process is ready, milliseconds of CPU to load a model, MiB of the process's own memory before and by a second model.
+
+    Medians of five, beside a process that keeps the same model open: pages of the model that both have mapped are nobody's own.
+    """
+    if not Path("/proc/self/smaps_rollup").exists():
+        return None
+    told = [subprocess.run([sys.executable, "-c", OPENING, str(home)], check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
+    return [statistics.median(map(float, figures)) for figures in zip(*told, strict=True)]
+
+
 def start_up(home):
     """Seconds to the command line's answers, median of five."""
     told = {}
@@ -176,8 +245,12 @@ def main():
         spent = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         spent["the rest: routing and the decision itself"] = max(0.0, ours[batch] - sum(spent.values()))
         print(f"stages, {batch} at a time: " + "; ".join(f"{name} {took:.0f} us ({took / sum(spent.values()):.0%})" for name, took in spent.items()))
+    print("; ".join(f"{name} {took:.0f} us a thousand" for name, took in by_length(desk, letters).items()))
+    print("; ".join(f"{name} {took:.0f} us a letter to read" for name, took in by_features(desk, letters).items()))
     for name, seconds in start_up(options.home).items():
         print(f"{name}: {seconds:.2f} s to the answer")
+    if found := opening(options.home):
+        print(f"ready after {found[0]:.2f} s of CPU; a model loads in {found[1]:.0f} ms; own memory {found[2]:.0f} MiB, {found[3]:+.0f} MiB by one more model")
     if options.plot:
         plot(options.plot, medians)
 

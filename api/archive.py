@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="结果文件:.csv、.xlsx、.jsonl、.parquet / where the decisions go", metavar="OUTPUT")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", help="结果文件或网址:.csv、.xlsx、.jsonl、.parquet / where the decisions go, a file or an address", metavar="OUTPUT")
+]
 REFUSED = 3  # exit status: done, with refused rows
 
 
@@ -47,11 +49,15 @@ def archive(
 ) -> None:
     """成批来信,中断后可接着做 / letters by the hundred thousand; when it is killed, the same command goes on."""
     from api import cli, terminal
+    from triage.archive import places
     from triage.archive.job import archive as decide_archive
+    from triage.archive.job import far_order
     from triage.archive.plan import Order
 
-    order = Order(tuple(inputs), output, headers.value, text, title, id_column, sheet, encoding, jobs or _cores(), overwrite)
+    order = Order(tuple(inputs), Path(output), headers.value, text, title, id_column, sheet, encoding, jobs or _cores(), overwrite)
     home = cli.ready_home()
+    if places.is_remote(output):
+        order = far_order(home, order, output)
     with terminal.letters("分办 / deciding") as told:
         summary = decide_archive(home, order, told, stdin=sys.stdin.buffer)
     _show(summary, as_json=as_json or not sys.stdout.isatty())

@@ -6,15 +6,18 @@ parts are there; then the folder goes. One job at a time may hold it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
 from contextlib import contextmanager
+from dataclasses import replace as replaced
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from models.disk import LOCK, flush, replace
 from triage import exports
-from triage.archive import outputs, plan, sources
+from triage.archive import outputs, places, plan, sources
 from triage.archive.deciding import Office, decide_rows
 from triage.archive.inputs import Inputs
 from triage.archive.parallel import Crew
@@ -24,7 +27,6 @@ from triage.errors import BusyError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from triage.archive.parts import Decide
     from triage.archive.plan import Order, Plan
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     Told = Callable[[int, float], None]
 
 PLAN, FINISHED, RESULT = "job.json", "finished.json", "result"
+OUTGOING = "outgoing"  # in TRIAGE_HOME: outputs on their way to a far place
 REFUSED = ("行号", "代码", "原因")
 
 
@@ -44,7 +47,7 @@ def archive(home: Path, order: Order, told: Told, *, stdin: IO[bytes], decide: D
     form = outputs.form_of(order.output)
     found = sources.find(order.inputs)
     _check_places(order, found)
-    folder = order.output.with_name(f".{order.output.name}.job")
+    folder = _folder(order)
     with held(folder):
         try:
             with sources.fetched(found, folder, stdin, anew=order.overwrite) as here:
@@ -55,7 +58,20 @@ def archive(home: Path, order: Order, told: Told, *, stdin: IO[bytes], decide: D
             return _finish(order, folder)
         finally:
             if not (folder / PLAN).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder.parent if order.far else folder, ignore_errors=True)
+
+
+def far_order(home: Path, order: Order, place: str) -> Order:
+    """The order for an output at a far place: it is made in the office's folder, and brought from there.
+
+    >>> from pathlib import Path
+    >>> from triage.archive.plan import Order
+    >>> order = far_order(Path("office"), Order(("letters.csv",), Path("-")), "s3://office/decisions.csv?key=geheim")
+    >>> order.output.name, order.output.parts[:2]
+    ('decisions.csv', ('office', 'outgoing'))
+    """
+    folder = home / OUTGOING / hashlib.sha256(place.encode()).hexdigest()[:16]
+    return replaced(order, output=folder / PurePosixPath(places.said(place)).name, far=place)
 
 
 @contextmanager
@@ -79,6 +95,14 @@ def refused_place(output: Path) -> Path:
     'decisions.refused.csv'
     """
     return output.with_name(f"{output.stem}.refused.csv")
+
+
+def _folder(order: Order) -> Path:
+    """Where the job is kept while it lasts."""
+    if order.far:
+        with storing(order.output.parent):
+            order.output.parent.mkdir(parents=True, exist_ok=True)
+    return order.output.with_name(f".{order.output.name}.job")
 
 
 def _lock(folder: Path) -> int:
@@ -107,8 +131,10 @@ def _check_places(order: Order, found: Sequence[Source]) -> None:
         if any(place.exists() and path.samefile(place) for source in found for path in source.paths):
             raise UsageError(f"{place}: is read and would be written. Input and output are two files. Name another output.", kind="output-is-input")
         is_ours = order.output.with_name(f".{order.output.name}.job").joinpath(FINISHED).exists()
-        if place.exists() and not order.overwrite and not is_ours:
-            raise UsageError(f"{place}: is there already. Nothing is overwritten unasked. Name another output, or add --overwrite.", kind="output-exists")
+        target = places.beside(order.far, place.name) if order.far else str(place)
+        if not order.overwrite and not is_ours and (places.exists(target) if order.far else place.exists()):
+            what = f"{places.said(target)}: is there already. Nothing is overwritten unasked."
+            raise UsageError(f"{what} Name another output, or add --overwrite.", kind="output-exists")
         if place.is_dir():
             raise UsageError(f"{place}: is a folder. The output is a file. Name another output.", kind="output-exists")
 
@@ -155,8 +181,8 @@ def _run(task: Task, inputs: Inputs, order: Order, told: Told) -> None:
         "seconds": round(seconds, 3),
         "resumed": resumed,
         "letters_per_second": round((totals.letters - resumed) / seconds, 1) if seconds else 0.0,
-        "output": str(order.output),
-        "refused_file": str(place) if place else None,
+        "output": places.said(order.far) or str(order.output),
+        "refused_file": places.said(places.beside(order.far, place.name)) if place and order.far else str(place) if place else None,
         "notes": [*inputs.notes, *cuts],
     }
     with storing(folder):
@@ -172,11 +198,29 @@ def _finish(order: Order, folder: Path) -> dict[str, Any]:
         if (folder / RESULT).exists():
             (folder / RESULT).replace(order.output)
             flush(order.output.parent)
+    if order.far:
+        _deliver(order, is_refused=summary["refused_file"] is not None)
+    with storing(order.output):
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
         (folder / PLAN).unlink()
     return summary
+
+
+def _deliver(order: Order, *, is_refused: bool) -> None:
+    """Bring the output to its far place, behind the refused rows; a run that was killed in the middle is followed by one that brings both again."""
+    if not order.output.exists():
+        return
+    refused = refused_place(order.output)
+    there = places.beside(order.far, refused.name)
+    if is_refused:
+        places.put(refused, there)
+    elif order.overwrite:
+        places.take_away(there)
+    places.put(order.output, order.far)
+    with storing(order.output):
+        order.output.unlink()
 
 
 def _write_refused(parts: Path, totals: Totals, order: Order, *, several: bool) -> Path | None:

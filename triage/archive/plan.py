@@ -24,7 +24,10 @@ AGAIN = "Give what it began with, or begin anew with --overwrite."
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command: letters in, decisions out. ``jobs`` and ``overwrite`` may change from run to run, the rest makes another job."""
+    """A command: letters in, decisions out. ``jobs`` and ``overwrite`` may change from run to run, the rest makes another job.
+
+    ``far``: the address to which the output is brought from ``output``, where it is made.
+    """
 
     inputs: tuple[str, ...]
     output: Path
@@ -36,6 +39,7 @@ class Order:
     encoding: str = ""
     jobs: int = 1
     overwrite: bool = False
+    far: str = ""
 
     def options(self) -> dict[str, str]:
         """What shapes the output, by the names of the options."""

@@ -10,24 +10,27 @@ import hashlib
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace as replaced
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from models.disk import LOCK, flush, replace
 from triage import exports
-from triage.archive import outputs, places, plan, sources
+from triage.archive import cluster, outputs, places, plan, sources
 from triage.archive.deciding import Office, decide_rows
-from triage.archive.inputs import Inputs
+from triage.archive.inputs import Inputs, check_rows
 from triage.archive.parallel import Crew
-from triage.archive.parts import Task, read_facts, storing
+from triage.archive.parts import Task, part_numbers, read_facts, storing
 from triage.archive.summary import Totals
 from triage.errors import BusyError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from triage.archive.cluster import Engine
     from triage.archive.parts import Decide
     from triage.archive.plan import Order, Plan
     from triage.archive.sources import Source
@@ -46,15 +49,18 @@ def archive(home: Path, order: Order, told: Told, *, stdin: IO[bytes], decide: D
     """
     form = outputs.form_of(order.output)
     found = sources.find(order.inputs)
+    if order.cluster:  # workers stand in other folders
+        home, order, found = home.absolute(), replaced(order, output=order.output.absolute()), list(map(sources.absolute, found))
     _check_places(order, found)
     folder = _folder(order)
     with held(folder):
         try:
-            with sources.fetched(found, folder, stdin, anew=order.overwrite) as here:
-                inputs = Inputs(here, order, folder)
+            with sources.fetched(found, folder, stdin, anew=order.overwrite) as here, _crew(order, folder) as crew:
+                inputs = Inputs(here, order, folder, each=crew.each if crew else map)
                 begun = _begun(home, order, inputs, folder)
                 if not (folder / FINISHED).exists():
-                    _run(Task(folder / begun.checksum, Office(home, begun.model), form, tuple(begun.columns), decide), inputs, order, told)
+                    task = Task(folder / begun.checksum, Office(home, begun.model), form, tuple(begun.columns), decide)
+                    _run(task, inputs, order, crew, told)
             return _finish(order, folder)
         finally:
             if not (folder / PLAN).exists():
@@ -160,19 +166,26 @@ def _begun(home: Path, order: Order, inputs: Inputs, folder: Path) -> Plan:
     return fresh
 
 
-def _run(task: Task, inputs: Inputs, order: Order, told: Told) -> None:
+def _crew(order: Order, folder: Path) -> AbstractContextManager[Engine | None]:
+    return cluster.engine(order.cluster, folder) if order.cluster else nullcontext()
+
+
+def _run(task: Task, inputs: Inputs, order: Order, crew: Engine | None, told: Told) -> None:
     """Decide what is not decided yet, and lay the output ready."""
     import orjson
 
     folder, totals, began, resumed = task.folder.parent, Totals(), time.monotonic(), 0
-    for facts, share in Crew(task, inputs.chunks(task.form)).results(order.jobs):
+    found = cluster.results(task, inputs, order, crew) if crew else Crew(task, inputs.chunks(task.form)).results(order.jobs)
+    for facts, share in found:
         resumed += facts["letters"] * bool(facts.get("earlier"))
         totals.add(facts)
         told(totals.letters + totals.refused, share)
     inputs.check_unchanged()
+    check_rows(totals.letters, task.form)
     seconds = time.monotonic() - began
     with storing(order.output):
-        cuts = outputs.assemble(task.folder, totals.parts, folder / RESULT, task.columns, task.form)
+        put_together = partial(outputs.assemble, task.folder, columns=task.columns, form=task.form)
+        [cuts] = (crew.each if crew else map)(put_together, [folder / RESULT])
         flush(folder / RESULT)
     place = _write_refused(task.folder, totals, order, several=inputs.several)
     summary = {
@@ -231,7 +244,7 @@ def _write_refused(parts: Path, totals: Totals, order: Order, *, several: bool) 
         return None
     columns = (("来源文件",) if several else ()) + REFUSED
     exports.write_csv(
-        place, columns, (list(map(str, row)) for number in range(totals.parts) for row in (read_facts(parts, number) or {"refused": []})["refused"])
+        place, columns, (list(map(str, row)) for number in part_numbers(parts) for row in (read_facts(parts, number) or {"refused": []})["refused"])
     )
     return place
 

@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import zipfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -58,6 +58,11 @@ def find(words: Sequence[str]) -> list[Source]:
     if [source.fetch for source in sources].count(STDIN) > 1:
         raise InputError("-: standard input can be read once. Name - once.", kind="file-not-read")
     return sources
+
+
+def absolute(source: Source) -> Source:
+    """The same source for a program that stands in another folder."""
+    return replace(source, paths=tuple(path.absolute() for path in source.paths))
 
 
 @contextmanager

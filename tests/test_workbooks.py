@@ -225,6 +225,15 @@ def test_a_box_that_unpacks_to_too_much_is_refused_before_it_is_parsed(tmp_path)
         assert refusal(tmp_path / f"{name}.xlsx").startswith(f"archive-too-large: {name}.xlsx: ")
 
 
+def test_a_workbook_that_lies_about_a_size_is_damaged(tmp_path):
+    bare_workbook(tmp_path / "letters.xlsx", far_cell("A", 1) + " " * 3_000_000)
+    content = (tmp_path / "letters.xlsx").read_bytes()
+    with zipfile.ZipFile(tmp_path / "letters.xlsx") as box:
+        size = max(entry.file_size for entry in box.infolist())
+    (tmp_path / "letters.xlsx").write_bytes(content.replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    assert refusal(tmp_path / "letters.xlsx").startswith("damaged-file: letters.xlsx: ")
+
+
 def ole(*names):
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504 + b"".join(name.encode("utf-16-le").ljust(128, b"\0") for name in names)
 

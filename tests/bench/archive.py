@@ -1,8 +1,9 @@
 """What an archive costs: `triage archive` beside the script that everyone writes, and beside segmenting alone, in one run.
 
-    python tests/bench/archive.py LETTERS.csv[.gz] [--letters 20000] [--script 2000] [--kills 30] [--home FOLDER]
+    python tests/bench/archive.py LETTERS.csv[.gz] [--part speed|kills|memory] [--letters 20000] [--script 2000] [--kills 30] [--home FOLDER]
 
 LETTERS (columns id, title, body; also from TRIAGE_REAL_LETTERS) are repeated up to the number asked for. Ratios count; the machine is noisy.
+``speed`` compares, ``kills`` kills the command at random moments and compares the outputs, ``memory`` watches all processes of one run.
 The script gets fewer letters, because it is slow; its letters per second are those of predicting alone, its training is not counted.
 Beside each rate stands the CPU time of a letter, which other work on the machine moves less.
 """
@@ -89,36 +90,52 @@ def archive(source, target, jobs, home):
 
 
 def killed(source, target, home, kills):
-    """Kill the command at random moments and give it again; how often it was killed, and the output."""
-    chance, done = random.Random(1), 0
+    """Kill the command at random moments and give it again, until it was killed so often: what it had in place when it was whole, and how often that was."""
+    chance, done, outputs = random.Random(1), 0, []
     environment = os.environ | {"TRIAGE_HOME": str(home)}
     line = [*COMMAND, str(source), "-o", str(target), "-j", "2"]
-    while done < kills and not target.exists():
+    while done < kills or not outputs:
         with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-            time.sleep(chance.uniform(0.5, 6))
-            done += process.poll() is None
-            process.send_signal(signal.SIGKILL)
-    if not target.exists():
-        subprocess.run(line, check=True, capture_output=True, env=environment)
-    return done, target.read_bytes()
+            if done < kills:
+                time.sleep(chance.uniform(0.5, 6))
+                done += process.poll() is None
+                process.send_signal(signal.SIGKILL)
+        if target.exists() and not target.with_name(f".{target.name}.job").exists():
+            outputs.append(target.read_bytes())
+            target.unlink()
+    return done, outputs
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("letters_file", nargs="?", type=Path, default=os.environ.get("TRIAGE_REAL_LETTERS"), metavar="LETTERS")
+    parser.add_argument("--part", choices=("speed", "kills", "memory"), default="speed")
     parser.add_argument("--letters", type=int, default=20_000)
     parser.add_argument("--script", type=int, default=2_000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("TRIAGE_HOME", "office")))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        measure(Path(options.letters_file), options, Path(name))
+        source = Path(name, "in.csv")
+        letters = repeated(Path(options.letters_file), options.letters, source)
+        print(f"{len(letters):,} letters of {sum(len(letter.text) for letter in letters) / len(letters):.0f} characters, {os.cpu_count()} cores", flush=True)
+        {"speed": speed, "kills": survival, "memory": memory}[options.part](source, letters, options)
 
 
-def measure(path, options, folder):
-    source = folder / "in.csv"
-    letters = repeated(path, options.letters, source)
-    print(f"{len(letters):,} letters of {sum(len(letter.text) for letter in letters) / len(letters):.0f} characters, {os.cpu_count()} cores")
+def memory(source, _, options):
+    rate, cpu, most = archive(source, source.with_name("out.csv"), 2, options.home)
+    print(f"2 workers: {rate:,.0f} letters/s, {cpu:.2f} ms of CPU, {most:.2f} GiB of all processes")
+
+
+def survival(source, _, options):
+    archive(source, source.with_name("whole.csv"), 2, options.home)
+    kills, outputs = killed(source, source.with_name("killed.csv"), options.home, options.kills)
+    same = all(output == source.with_name("whole.csv").read_bytes() for output in outputs)
+    print(f"killed {kills} times, whole {len(outputs)} times: the output is {'the same to the byte' if same else 'NOT THE SAME'}")
+
+
+def speed(source, letters, options):
+    folder = source.parent
     loops = busy(1), busy(2)
     one, cpu_one, memory_one = archive(source, folder / "one.csv", 1, options.home)
     two, cpu_two, memory_two = archive(source, folder / "two.csv", 2, options.home)
@@ -131,9 +148,6 @@ def measure(path, options, folder):
     archive(source, folder / "in.xlsx", 2, options.home)
     rate, cpu, memory = archive(folder / "in.xlsx", folder / "out.parquet", 2, options.home)
     print(f"XLSX to Parquet, 2 workers: {rate:,.0f} letters/s, {cpu:.2f} ms of CPU, {memory:.2f} GiB")
-    if options.kills:
-        kills, content = killed(source, folder / "killed.csv", options.home, options.kills)
-        print(f"killed {kills} times: the output is {'the same' if content == (folder / 'one.csv').read_bytes() else 'NOT THE SAME'}")
 
 
 if __name__ == "__main__":

@@ -200,17 +200,23 @@ def _check_kind(request: Request) -> None:
 
 async def _receive(request: Request, place: Path) -> None:
     """Write the body to a file. Raises InputError for an empty one and for one above the limit, StorageError."""
-    limit, size, block = request.app.state.settings.max_archive, 0, bytearray()
+    limit, block = request.app.state.settings.max_archive, bytearray()
+    declared, size = request.headers.get("content-length", ""), 0
+    _check_size(int(declared) if declared.isdecimal() else 0, limit)
     with storing(place.parent), place.open("wb") as file:
         async for part in request.stream():
             block += part
             size += len(part)
-            if size > limit:
-                what = f"body: more than {limit} bytes. TRIAGE_MAX_ARCHIVE is the limit."
-                raise InputError(f"{what} Send the file in parts, or raise it.", kind="body-too-large", status=413)
+            _check_size(size, limit)
             if len(block) >= BLOCK:
                 await run_in_threadpool(file.write, bytes(block))
                 block.clear()
         file.write(block)
     if not size:
         raise InputError("body: empty. A file of letters is needed. Send the file as the body.", kind="empty-body", status=400)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        what = f"body: more than {limit} bytes. TRIAGE_MAX_ARCHIVE is the limit."
+        raise InputError(f"{what} Send the file in parts, or raise it.", kind="body-too-large", status=413)

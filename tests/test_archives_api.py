@@ -106,6 +106,7 @@ def interrupted(office, layout, rows):
     [
         ("400 empty-body", {"name": "a.csv"}, b"", {}),
         ("413 body-too-large", {"name": "a.csv"}, b"x" * 2_000_001, {}),
+        ("413 body-too-large", {"name": "a.csv"}, iter([b"x" * 1_500_000] * 2), {}),
         ("415 unsupported-media-type", {"name": "a.csv"}, b"x", {"content-type": "multipart/form-data; boundary=x"}),
         ("415 unsupported-media-type", {"name": "a.csv"}, b"x", {"content-encoding": "gzip"}),
         ("422 invalid-request", {}, b"x", {}),

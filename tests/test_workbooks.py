@@ -124,6 +124,16 @@ def test_formatted_blank_rows_are_passed_over_and_counted(xlsx):
     assert table.notes == ("blank rows skipped: 39",)
 
 
+def test_letters_in_hidden_rows_and_columns_are_letters_too(xlsx):
+    def fill(_, sheet):
+        for number, row in enumerate([HEADER, ["1", "路灯不亮", "城乡建设"], ["2", "油烟很大", "环境保护"]]):
+            sheet.write_row(number, 0, row)
+        sheet.set_row(1, None, None, {"hidden": True})
+        sheet.set_column(1, 1, None, None, {"hidden": True})
+
+    assert [row.cells[1] for row in xlsx(fill)[1]] == ["路灯不亮", "油烟很大"]
+
+
 def test_a_cell_with_an_error_is_a_problem_of_its_row(xlsx):
     def fill(_, sheet):
         sheet.write_row(0, 0, HEADER)

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 
-from api import letters, problems, schemas
+from api import archives, letters, problems, schemas
 from triage import routing
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def create_app(desk: Desk, settings: Settings) -> FastAPI:
     app.state.desk, app.state.settings = desk, settings
     problems.install(app)
     app.include_router(letters.router)
+    app.include_router(archives.router)
     _add_lists(app, desk.taxonomy)
     _add_probes(app)
     _add_page(app)

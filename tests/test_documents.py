@@ -368,6 +368,13 @@ def test_what_is_wrong_with_one_letter_in_a_box_is_a_problem_of_its_own(tmp_path
     }
 
 
+def test_a_box_that_lies_about_a_size_costs_that_letter(tmp_path):
+    true = boxed(("甲.txt", "灯" * 50_000), ("乙.txt", LETTER))
+    letter_in(tmp_path, "一月.zip", true.replace((150_000).to_bytes(4, "little"), (900).to_bytes(4, "little")))
+    problems = {row.cells[0]: row.problem.partition(":")[0] for row in read_documents([tmp_path / "一月.zip"]).rows}
+    assert problems == {"一月.zip/甲.txt": "damaged-file", "一月.zip/乙.txt": ""}
+
+
 def test_a_box_that_unpacks_to_too_much_is_one_problem(tmp_path):
     with zipfile.ZipFile(tmp_path / "炸弹.zip", "w", zipfile.ZIP_DEFLATED) as box:
         for number in range(4):

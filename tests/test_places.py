@@ -94,7 +94,6 @@ def test_a_path_of_this_machine_is_taken_as_it_is(tmp_path, job):
     with places.local(str(tmp_path / "来信.csv"), job) as path:
         assert path == tmp_path / "来信.csv"
     assert places.expanded("*.csv") == ["*.csv"]
-    assert (places.exists(str(job)), places.exists(str(job / "没有"))) == (True, False)
 
 
 def test_a_pattern_names_the_files_that_fit_it_in_order(far):

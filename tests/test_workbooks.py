@@ -124,6 +124,16 @@ def test_formatted_blank_rows_are_passed_over_and_counted(xlsx):
     assert table.notes == ("blank rows skipped: 39",)
 
 
+def test_letters_in_hidden_rows_and_columns_are_letters_too(xlsx):
+    def fill(_, sheet):
+        for number, row in enumerate([HEADER, ["1", "路灯不亮", "城乡建设"], ["2", "油烟很大", "环境保护"]]):
+            sheet.write_row(number, 0, row)
+        sheet.set_row(1, None, None, {"hidden": True})
+        sheet.set_column(1, 1, None, None, {"hidden": True})
+
+    assert [row.cells[1] for row in xlsx(fill)[1]] == ["路灯不亮", "油烟很大"]
+
+
 def test_a_cell_with_an_error_is_a_problem_of_its_row(xlsx):
     def fill(_, sheet):
         sheet.write_row(0, 0, HEADER)
@@ -223,6 +233,15 @@ def test_a_box_that_unpacks_to_too_much_is_refused_before_it_is_parsed(tmp_path)
             box.writestr(f"xl/{number}", "")
     for name in ("bomb", "many"):
         assert refusal(tmp_path / f"{name}.xlsx").startswith(f"archive-too-large: {name}.xlsx: ")
+
+
+def test_a_workbook_that_lies_about_a_size_is_damaged(tmp_path):
+    bare_workbook(tmp_path / "letters.xlsx", far_cell("A", 1) + " " * 3_000_000)
+    content = (tmp_path / "letters.xlsx").read_bytes()
+    with zipfile.ZipFile(tmp_path / "letters.xlsx") as box:
+        size = max(entry.file_size for entry in box.infolist())
+    (tmp_path / "letters.xlsx").write_bytes(content.replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    assert refusal(tmp_path / "letters.xlsx").startswith("damaged-file: letters.xlsx: ")
 
 
 def ole(*names):

@@ -109,7 +109,7 @@ def recognise(path: Path, where: str, given: str = "", *, lenient: bool = False)
 def _packing(path: Path) -> Callable[[Path], IO[bytes]] | None:
     with path.open("rb") as file:
         start = file.read(8)
-    return next((unpack for magic, unpack in _PACKINGS if start.startswith(magic) and (unpack is not _open_zip or _only_member(path))), None)
+    return next((unpack for magic, unpack in _PACKINGS if start.startswith(magic) and (unpack is not _open_zip or only_member(path))), None)
 
 
 def _open_gzip(path: Path) -> IO[bytes]:
@@ -128,7 +128,7 @@ def _open_xz(path: Path) -> IO[bytes]:
 
 def _open_zip(path: Path) -> IO[bytes]:
     """The box's one file; the bytes stay open when the box is closed."""
-    member = _only_member(path)
+    member = only_member(path)
     assert member is not None
     try:
         with zipfile.ZipFile(path) as box:
@@ -137,7 +137,7 @@ def _open_zip(path: Path) -> IO[bytes]:
         raise zipfile.BadZipFile("no such place") from error
 
 
-def _only_member(path: Path) -> zipfile.ZipInfo | None:
+def only_member(path: Path) -> zipfile.ZipInfo | None:
     """The one file of a .zip, None when there are several, or when it is none that this program unpacks: a workbook is a .zip of many parts."""
     try:
         with zipfile.ZipFile(path) as box:

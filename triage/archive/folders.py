@@ -98,14 +98,14 @@ def unboxed(files: Iterator[Found], spool: Path) -> Iterator[Found]:
     Who takes them deletes them. What is wrong with a .zip, or with one name in it, is a problem of that row.
     """
     for file in files:
-        if file.problem or not _is_box(file.path):
+        if file.problem or not is_box(file.path):
             yield file
         else:
             yield from _entries(file, spool)
 
 
-def _is_box(path: Path) -> bool:
-    """A .zip that is not the inside of an office document."""
+def is_box(path: Path) -> bool:
+    """Whether a file is a .zip that is not the inside of an office document."""
     try:
         with path.open("rb") as file:
             if file.read(4) != containers.ZIP:

@@ -6,26 +6,31 @@ parts are there; then the folder goes. One job at a time may hold it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace as replaced
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from models.disk import LOCK, flush, replace
 from triage import exports
-from triage.archive import outputs, plan, sources
+from triage.archive import cluster, outputs, places, plan, sources
 from triage.archive.deciding import Office, decide_rows
-from triage.archive.inputs import Inputs
+from triage.archive.inputs import Inputs, check_rows
 from triage.archive.parallel import Crew
-from triage.archive.parts import Task, read_facts, storing
+from triage.archive.parts import Task, part_numbers, read_facts, storing
 from triage.archive.summary import Totals
 from triage.errors import BusyError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
+    from triage.archive.cluster import Engine
     from triage.archive.parts import Decide
     from triage.archive.plan import Order, Plan
     from triage.archive.sources import Source
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     Told = Callable[[int, float], None]
 
 PLAN, FINISHED, RESULT = "job.json", "finished.json", "result"
+OUTGOING = "outgoing"  # in TRIAGE_HOME: outputs on their way to a far place
 REFUSED = ("行号", "代码", "原因")
 
 
@@ -43,19 +49,35 @@ def archive(home: Path, order: Order, told: Told, *, stdin: IO[bytes], decide: D
     """
     form = outputs.form_of(order.output)
     found = sources.find(order.inputs)
+    if order.cluster:  # workers stand in other folders
+        home, order, found = home.absolute(), replaced(order, output=order.output.absolute()), list(map(sources.absolute, found))
     _check_places(order, found)
-    folder = order.output.with_name(f".{order.output.name}.job")
+    folder = _folder(order)
     with held(folder):
         try:
-            with sources.fetched(found, folder, stdin, anew=order.overwrite) as here:
-                inputs = Inputs(here, order, folder)
+            with sources.fetched(found, folder, stdin, anew=order.overwrite) as here, _crew(order, folder) as crew:
+                inputs = Inputs(here, order, folder, each=crew.each if crew else map)
                 begun = _begun(home, order, inputs, folder)
                 if not (folder / FINISHED).exists():
-                    _run(Task(folder / begun.checksum, Office(home, begun.model), form, tuple(begun.columns), decide), inputs, order, told)
+                    task = Task(folder / begun.checksum, Office(home, begun.model), form, tuple(begun.columns), decide)
+                    _run(task, inputs, order, crew, told)
             return _finish(order, folder)
         finally:
             if not (folder / PLAN).exists():
-                shutil.rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder.parent if order.far else folder, ignore_errors=True)
+
+
+def far_order(home: Path, order: Order, place: str) -> Order:
+    """The order for an output at a far place: it is made in the office's folder, and brought from there.
+
+    >>> from pathlib import Path
+    >>> from triage.archive.plan import Order
+    >>> order = far_order(Path("office"), Order(("letters.csv",), Path("-")), "s3://office/decisions.csv?key=geheim")
+    >>> order.output.name, order.output.parts[:2]
+    ('decisions.csv', ('office', 'outgoing'))
+    """
+    folder = home / OUTGOING / hashlib.sha256(place.encode()).hexdigest()[:16]
+    return replaced(order, output=folder / PurePosixPath(places.said(place)).name, far=place)
 
 
 @contextmanager
@@ -79,6 +101,14 @@ def refused_place(output: Path) -> Path:
     'decisions.refused.csv'
     """
     return output.with_name(f"{output.stem}.refused.csv")
+
+
+def _folder(order: Order) -> Path:
+    """Where the job is kept while it lasts."""
+    if order.far:
+        with storing(order.output.parent):
+            order.output.parent.mkdir(parents=True, exist_ok=True)
+    return order.output.with_name(f".{order.output.name}.job")
 
 
 def _lock(folder: Path) -> int:
@@ -107,8 +137,10 @@ def _check_places(order: Order, found: Sequence[Source]) -> None:
         if any(place.exists() and path.samefile(place) for source in found for path in source.paths):
             raise UsageError(f"{place}: is read and would be written. Input and output are two files. Name another output.", kind="output-is-input")
         is_ours = order.output.with_name(f".{order.output.name}.job").joinpath(FINISHED).exists()
-        if place.exists() and not order.overwrite and not is_ours:
-            raise UsageError(f"{place}: is there already. Nothing is overwritten unasked. Name another output, or add --overwrite.", kind="output-exists")
+        target = places.beside(order.far, place.name) if order.far else str(place)
+        if not order.overwrite and not is_ours and (places.exists(target) if order.far else place.exists()):
+            what = f"{places.said(target)}: is there already. Nothing is overwritten unasked."
+            raise UsageError(f"{what} Name another output, or add --overwrite.", kind="output-exists")
         if place.is_dir():
             raise UsageError(f"{place}: is a folder. The output is a file. Name another output.", kind="output-exists")
 
@@ -134,19 +166,26 @@ def _begun(home: Path, order: Order, inputs: Inputs, folder: Path) -> Plan:
     return fresh
 
 
-def _run(task: Task, inputs: Inputs, order: Order, told: Told) -> None:
+def _crew(order: Order, folder: Path) -> AbstractContextManager[Engine | None]:
+    return cluster.engine(order.cluster, folder) if order.cluster else nullcontext()
+
+
+def _run(task: Task, inputs: Inputs, order: Order, crew: Engine | None, told: Told) -> None:
     """Decide what is not decided yet, and lay the output ready."""
     import orjson
 
     folder, totals, began, resumed = task.folder.parent, Totals(), time.monotonic(), 0
-    for facts, share in Crew(task, inputs.chunks(task.form)).results(order.jobs):
+    found = cluster.results(task, inputs, order, crew) if crew else Crew(task, inputs.chunks(task.form)).results(order.jobs)
+    for facts, share in found:
         resumed += facts["letters"] * bool(facts.get("earlier"))
         totals.add(facts)
         told(totals.letters + totals.refused, share)
     inputs.check_unchanged()
+    check_rows(totals.letters, task.form)
     seconds = time.monotonic() - began
     with storing(order.output):
-        cuts = outputs.assemble(task.folder, totals.parts, folder / RESULT, task.columns, task.form)
+        put_together = partial(outputs.assemble, task.folder, columns=task.columns, form=task.form)
+        [cuts] = (crew.each if crew else map)(put_together, [folder / RESULT])
         flush(folder / RESULT)
     place = _write_refused(task.folder, totals, order, several=inputs.several)
     summary = {
@@ -155,8 +194,8 @@ def _run(task: Task, inputs: Inputs, order: Order, told: Told) -> None:
         "seconds": round(seconds, 3),
         "resumed": resumed,
         "letters_per_second": round((totals.letters - resumed) / seconds, 1) if seconds else 0.0,
-        "output": str(order.output),
-        "refused_file": str(place) if place else None,
+        "output": places.said(order.far) or str(order.output),
+        "refused_file": places.said(places.beside(order.far, place.name)) if place and order.far else str(place) if place else None,
         "notes": [*inputs.notes, *cuts],
     }
     with storing(folder):
@@ -172,11 +211,29 @@ def _finish(order: Order, folder: Path) -> dict[str, Any]:
         if (folder / RESULT).exists():
             (folder / RESULT).replace(order.output)
             flush(order.output.parent)
+    if order.far:
+        _deliver(order, is_refused=summary["refused_file"] is not None)
+    with storing(order.output):
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
         (folder / PLAN).unlink()
     return summary
+
+
+def _deliver(order: Order, *, is_refused: bool) -> None:
+    """Bring the output to its far place, behind the refused rows; a run that was killed in the middle is followed by one that brings both again."""
+    if not order.output.exists():
+        return
+    refused = refused_place(order.output)
+    there = places.beside(order.far, refused.name)
+    if is_refused:
+        places.put(refused, there)
+    elif order.overwrite:
+        places.take_away(there)
+    places.put(order.output, order.far)
+    with storing(order.output):
+        order.output.unlink()
 
 
 def _write_refused(parts: Path, totals: Totals, order: Order, *, several: bool) -> Path | None:
@@ -187,7 +244,7 @@ def _write_refused(parts: Path, totals: Totals, order: Order, *, several: bool) 
         return None
     columns = (("来源文件",) if several else ()) + REFUSED
     exports.write_csv(
-        place, columns, (list(map(str, row)) for number in range(totals.parts) for row in (read_facts(parts, number) or {"refused": []})["refused"])
+        place, columns, (list(map(str, row)) for number in part_numbers(parts) for row in (read_facts(parts, number) or {"refused": []})["refused"])
     )
     return place
 

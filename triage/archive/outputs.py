@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from triage import exports
 from triage.archive import flat
-from triage.archive.parts import CSV, JSONL, PARQUET, XLSX, csv_line, part
+from triage.archive.parts import CSV, JSONL, PARQUET, XLSX, csv_line, part, part_numbers
 from triage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,26 +38,26 @@ def form_of(output: Path) -> str:
     return form
 
 
-def assemble(folder: Path, count: int, draft: Path, columns: Sequence[str], form: str) -> tuple[str, ...]:
-    """Write the output from ``count`` parts; returns what did not fit. Raises OSError, or StorageError."""
+def assemble(folder: Path, draft: Path, columns: Sequence[str], form: str) -> tuple[str, ...]:
+    """Write the output from the parts in ``folder``; returns what did not fit. Raises OSError, or StorageError."""
     if form == XLSX:
-        return exports.write_xlsx(draft, columns, (list(map(flat.text, row)) for row in _rows(folder, count)), sheet="分办意见")
+        return exports.write_xlsx(draft, columns, (list(map(flat.text, row)) for row in _rows(folder)), sheet="分办意见")
     if form == PARQUET:
-        _write_parquet(draft, columns, _rows(folder, count))
+        _write_parquet(draft, columns, _rows(folder))
         return ()
     with draft.open("wb") as file:
         file.write(BOM + csv_line(columns) if form == CSV else b"")
-        for number in range(count):
+        for number in part_numbers(folder):
             with part(folder, number).open("rb") as piece:
                 piece.readline()
                 shutil.copyfileobj(piece, file, 1 << 20)
     return ()
 
 
-def _rows(folder: Path, count: int) -> Iterator[list[Any]]:
+def _rows(folder: Path) -> Iterator[list[Any]]:
     import orjson
 
-    for number in range(count):
+    for number in part_numbers(folder):
         with part(folder, number).open("rb") as piece:
             piece.readline()
             yield from map(orjson.loads, piece)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ def write_part(task: Task, number: int, decided: Decided) -> dict[str, Any]:
 
     facts = {**decided.facts, "part": number}
     place = part(task.folder, number)
-    draft = place.with_suffix(f".{os.getpid()}")
+    draft = place.with_suffix(f".{secrets.token_hex(8)}")  # two machines may be making the same part
     with storing(task.folder):
         with draft.open("wb") as file:
             file.write(orjson.dumps(facts) + b"\n")
@@ -82,14 +83,19 @@ def part(folder: Path, number: int) -> Path:
 
     >>> from pathlib import Path
     >>> part(Path("parts"), 7).name
-    '00000007.part'
+    '000000000007.part'
     """
-    return folder / f"{number:08}.part"
+    return folder / f"{number:012}.part"
+
+
+def part_numbers(folder: Path) -> list[int]:
+    """The numbers of the parts that are there, in order."""
+    return sorted(int(place.stem) for place in folder.glob("*.part"))
 
 
 def trying(folder: Path, number: int) -> Path:
     """A mark that stands while a worker has a chunk in hand: it is left where the worker died."""
-    return folder / f"{number:08}.trying"
+    return folder / f"{number:012}.trying"
 
 
 @contextmanager

@@ -71,15 +71,22 @@ def expanded(place: str) -> list[str]:
         raise _unread(place, error) from error
 
 
+def beside(place: str, name: str) -> str:
+    """The address of ``name`` in the folder of a far place.
+
+    >>> beside("s3://office/2026/decisions.csv", "decisions.refused.csv")
+    's3://office/2026/decisions.refused.csv'
+    """
+    return f"{place.rpartition('/')[0]}/{name}"
+
+
 def exists(place: str) -> bool:
-    """Whether there is something at a place already. Raises InputError when nobody answers there."""
-    if not is_remote(place):
-        return Path(place).exists()
+    """Whether there is something at a far place already. Raises InputError for no address, StorageError when nobody answers there."""
+    system, path = _opened(place)
     try:
-        system, path = _opened(place)
         return bool(system.exists(path))
     except (OSError, ValueError) as error:
-        raise _unread(place, error) from error
+        raise _unwritten(place, error) from error
 
 
 def put(source: Path, place: str) -> None:
@@ -91,8 +98,17 @@ def put(source: Path, place: str) -> None:
         _upload(system, source, passing, path)
     except (OSError, ValueError) as error:
         _take_away(system, passing)
-        what = f"{said(place)}: the output cannot be put there ({_reason(error)}). The output is whole in {shown(str(source))}."
-        raise StorageError(f"{what} Check the address and your rights, or copy it by hand.") from error
+        raise _unwritten(place, error, f" The output is whole in {shown(str(source))}.") from error
+
+
+def take_away(place: str) -> None:
+    """Delete the file at a far place, if there is one. Raises StorageError."""
+    system, path = _opened(place)
+    try:
+        if system.exists(path):
+            system.rm_file(path)
+    except (OSError, ValueError) as error:
+        raise _unwritten(place, error) from error
 
 
 def _upload(system: Any, source: Path, passing: str, path: str) -> None:
@@ -168,6 +184,13 @@ def _take_away(system: Any, path: str) -> None:
 def _unread(place: str, error: Exception) -> InputError:
     return InputError(
         f"{said(place)}: it cannot be read ({_reason(error)}). A file or folder that you may read is needed. Check the address.", kind="file-not-read"
+    )
+
+
+def _unwritten(place: str, error: Exception, whole: str = "") -> StorageError:
+    return StorageError(
+        f"{said(place)}: the output cannot be put there ({_reason(error)}).{whole} An address at which you may write is needed. "
+        "Check the address and your rights, and give the same command again."
     )
 
 

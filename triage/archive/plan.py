@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-FORMAT = 1  # raise it when a part is cut or written otherwise than before
+FORMAT = 2  # raise it when a part is cut or written otherwise than before
+RELEASE = {"format": FORMAT, **READS}  # what two programs must have in common to work on one job
 AGAIN = "Give what it began with, or begin anew with --overwrite."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command: letters in, decisions out. ``jobs`` and ``overwrite`` may change from run to run, the rest makes another job."""
+    """A command: letters in, decisions out. ``jobs``, ``cluster`` and ``overwrite`` may change from run to run, the rest makes another job.
+
+    ``far``: the address to which the output is brought from ``output``, where it is made.
+    """
 
     inputs: tuple[str, ...]
     output: Path
@@ -36,6 +40,8 @@ class Order:
     encoding: str = ""
     jobs: int = 1
     overwrite: bool = False
+    cluster: str = ""
+    far: str = ""
 
     def options(self) -> dict[str, str]:
         """What shapes the output, by the names of the options."""
@@ -85,7 +91,7 @@ def make_plan(home: Path, order: Order, inputs: Sequence[dict[str, Any]], column
         model_files=_model_files(home, version),
         taxonomy=taxonomy.load(home).version,
         dictionary=hashlib.sha256(taxonomy.path_of(DICTIONARY, home).read_bytes()).hexdigest()[:16],
-        release={"format": FORMAT, **READS},
+        release=RELEASE,
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import glob
 import hashlib
 import shutil
+import zipfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from triage import decoding
 from triage.archive import folders, places
 from triage.archive.documents import read_documents
 from triage.archive.parts import storing
@@ -56,6 +58,11 @@ def find(words: Sequence[str]) -> list[Source]:
     if [source.fetch for source in sources].count(STDIN) > 1:
         raise InputError("-: standard input can be read once. Name - once.", kind="file-not-read")
     return sources
+
+
+def absolute(source: Source) -> Source:
+    """The same source for a program that stands in another folder."""
+    return replace(source, paths=tuple(path.absolute() for path in source.paths))
 
 
 @contextmanager
@@ -107,6 +114,10 @@ def printable(name: str) -> str:
 
 
 def _is_papers(path: Path) -> bool:
+    """A .zip of one table is that table, packed; another one is a folder in a file."""
+    if path.is_file() and zipfile.is_zipfile(path) and folders.is_box(path):
+        inside = decoding.only_member(path)
+        return inside is None or PurePosixPath(inside.filename).suffix.lower() in PAPERS
     return path.is_dir() or path.suffix.lower() in PAPERS
 
 

@@ -180,7 +180,7 @@ def test_a_backup_of_another_schema_is_refused(register, tmp_path):
     put(register)
     for schema in (b"0001", b"0099"):
         path = back_up(register, tmp_path / "backup.zip")
-        rewritten(path, lambda files, schema=schema: files.update({"manifest.json": files["manifest.json"].replace(b'"0002"', b'"%b"' % schema)}))
+        rewritten(path, lambda files, schema=schema: files.update({"manifest.json": files["manifest.json"].replace(b'"0003"', b'"%b"' % schema)}))
         with pytest.raises(RegisterError, match="is of schema"):
             backup.check(path, Cipher())
 

@@ -85,11 +85,13 @@ def serve(
     """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
     import uvicorn
 
+    from api import access
     from api.app import create_app
     from api.settings import settings
 
     known = settings()
     address = (host or known.host, known.port if port < 0 else port)
+    access.check_address(address[0], known)
     listening = _listen(*address)
     service = create_app(_desk(), known)
     print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)

@@ -21,10 +21,20 @@ EXAMPLE_LETTER = {
 }
 
 
+def _filled(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"minLength": 1}}}
+
+
+_WORDS: dict[str, Any] = {
+    "anyOf": [{"required": [name]} for name in ("text", "title", "body")],
+    "not": _filled("text") | {"anyOf": [_filled("title"), _filled("body")]},
+}
+
+
 class LetterIn(BaseModel):
     """A letter: ``text``, or ``body`` with or without ``title``. Nothing else of it is read."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(EXAMPLE_LETTER)]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(EXAMPLE_LETTER)], **_WORDS})
 
     text: str = Field("", max_length=MAX_CHARACTERS, description="the whole letter; instead of title and body")
     title: str = Field("", max_length=MAX_CHARACTERS)

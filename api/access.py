@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
 from api import problems
 from api.limits import Limit
@@ -84,16 +84,15 @@ class Access:
 
     async def admit(self, scope: Scope) -> tuple[Caller, dict[str, str]]:
         """Who calls, and the headers that tell how much more it may. Raises RefusedError; RegisterError while keys cannot be read."""
-        headers = Headers(scope=scope)
         known = await self._keyring.known()
         if known is None:
-            if not _is_local(scope, headers) and self._keyring.refused:
+            if not _is_local(scope) and self._keyring.refused:
                 raise self._keyring.refused
             return Caller(LOCAL, "", frozenset({keys.CLASSIFY}), refused=self._keyring.refused), {}
         if not known:
-            _check_local(scope, headers)
+            _check_local(scope)
             return Caller(LOCAL, "steward", keys.ROLES["steward"]), {}
-        key = self._key(known, headers, _address(scope))
+        key = self._key(known, scope)
         standing = self.calls.take(key.id)
         told = _told(self.calls, standing)
         if not standing.allowed:
@@ -105,15 +104,15 @@ class Access:
             )
         return Caller(key.name, key.role, keys.ROLES.get(key.role, frozenset()), key.id), told
 
-    def _key(self, known: Mapping[str, keys.Key], headers: Headers, address: str) -> keys.Key:
-        given = headers.getlist("authorization")
-        scheme, _, text = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    def _key(self, known: Mapping[str, keys.Key], scope: Scope) -> keys.Key:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, text = given[0].decode("latin-1").partition(" ") if len(given) == 1 else ("", "", "")
         text = text.strip()
         if scheme.lower() != "bearer" or not text:
             raise _no_key()
-        if not keys.is_mistyped(text) and (key := keys.holder(known, text, audit.now())):
+        if key := keys.holder(known, text, audit.now()):
             return key
-        standing = self.wrong.take(address)
+        standing = self.wrong.take(_address(scope))
         if not standing.allowed:
             raise RefusedError(
                 f"Authorization: more than {WRONG_KEYS} wrong keys in a minute from this address. A right one is answered at once. Correct the key.",
@@ -147,7 +146,7 @@ class Gate:
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(told)
+                message["headers"] = [*message["headers"], *((name.lower().encode(), value.encode()) for name, value in told.items())]
             await send(message)
 
         return await self.app(scope, receive, telling if told else send)
@@ -160,24 +159,26 @@ def install(app: FastAPI, settings: Settings, clock: Callable[[], float] = time.
     app.add_middleware(Gate, access=app.state.access)
 
 
-def check_address(host: str, settings: Settings) -> None:
-    """Raise SettingsError when others than this machine could call, and no key was ever made. Where keys cannot be read, nobody gets in."""
+def check_address(host: str, settings: Settings) -> str:
+    """Who will be answered at an address, to be said when the service starts; empty when everybody with a key is.
+
+    Raises SettingsError when others than this machine could call, and no key was ever made.
+    """
     from api.settings import SettingsError
 
-    if _is_loopback(host) or host == "localhost":
-        return
     door = Door(settings)
     try:
         known = door.keys()
-    except TriageError:
-        return
+    except TriageError as error:
+        return f"keys cannot be read ({error.kind}): until they can, nobody is answered but programs of this machine that classify"
     finally:
         door.close()
-    if not known:
+    if not known and not _is_loopback(host) and host != "localhost":
         raise SettingsError(
             f'TRIAGE_HOST: "{host}" lets other machines in, and there are no keys. Without keys the service is for this machine alone. '
             "Run `triage keys create NAME --role intake`, or listen on 127.0.0.1."
         )
+    return "" if known else "no keys: programs of this machine alone are answered (triage keys create NAME --role intake)"
 
 
 def _check_host(scope: Scope) -> None:
@@ -187,20 +188,22 @@ def _check_host(scope: Scope) -> None:
         raise RefusedError("Host: missing, doubled or no name of a host. RFC 9112 asks for exactly one. Correct it.", kind="bad-host", status=400)
 
 
-def _check_local(scope: Scope, headers: Headers) -> None:
-    if not _is_local(scope, headers):
+def _check_local(scope: Scope) -> None:
+    if not _is_local(scope):
         raise RefusedError(
             "service: has no keys, so it answers this machine alone. Other machines need a key. Run `triage keys create NAME --role intake`.",
             kind="no-keys",
             status=403,
         )
+    headers = Headers(scope=scope)
     origin = headers.get("origin")
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} or (origin and origin.partition("//")[2] != headers.get("host")):
         raise RefusedError("Origin: a page of another site asked for this call. Only pages of this service may. Use a key.", kind="cross-site", status=403)
 
 
-def _is_local(scope: Scope, headers: Headers) -> bool:
+def _is_local(scope: Scope) -> bool:
     """Whether a program on this machine calls, by a local name (a page may rebind a name of its own to 127.0.0.1), and not as somebody's proxy."""
+    headers = Headers(scope=scope)
     name = re.sub(r":\d+$", "", headers.get("host", "localhost")).lower()
     return _is_loopback(_address(scope)) and name in LOCAL_NAMES and not any(header in headers for header in FORWARDED)
 

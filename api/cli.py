@@ -91,7 +91,8 @@ def serve(
 
     known = settings()
     address = (host or known.host, known.port if port < 0 else port)
-    access.check_address(address[0], known)
+    if notice := access.check_address(address[0], known):
+        print(f"triage: {notice}", file=sys.stderr)
     listening = _listen(*address)
     service = create_app(_desk(), known)
     print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)

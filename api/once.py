@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from api.opened import Door
     from triage.register.idempotency import Claim
 
+LEASE = 15.0  # seconds after which the call of a process that was killed may be made again; one that is only slow then stores nothing
 REPLAYED = "Idempotency-Replayed"
 HEADER = {
     "name": "Idempotency-Key",
@@ -65,7 +66,7 @@ async def answered(request: Request, caller: Caller, body: Any, work: Callable[[
     door: Door = request.app.state.door
     scope = f"{caller.name} {request.method} {request.scope['path']}"
     digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    claim = await door.call(lambda: idempotency.claim(door.register(), scope, key, digest))
+    claim = await door.call(lambda: idempotency.claim(door.register(), scope, key, digest, lease=LEASE))
     if isinstance(claim, Answered):
         return Answer(*_parts(claim.answer)).response(replayed=True)
     answer = None

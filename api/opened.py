@@ -100,7 +100,7 @@ class Keyring:
             return self._known
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
-        if self._known is None or self.refused is None:
+        if self.refused is None:  # otherwise nobody waits for a register that did not answer
             await asyncio.wait({self._reading}, timeout=None if self._known is None else PATIENCE)
         return self._known
 

@@ -13,7 +13,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.limits import Limit
 
-OFFICES_OWN = ("GET /v1/letters", "POST /v1/letters/{id}/correction", "POST /v1/letters/{id}/return")  # codes and days that no schema knows
+UNFORESEEN = ("GET /v1/letters", "POST /v1/letters", "POST /v1/letters/{id}/correction", "POST /v1/letters/{id}/return")
+"""Calls with codes and days of the office, or keys that were used before: of these no schema knows whether they are right."""
 REFUSALS = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429]
 DOCUMENTED = {200, 201, 503, *REFUSALS}
 
@@ -95,7 +96,7 @@ def _checked(headers, letter, seen):
     def run(case):
         if letter and case.path_parameters:
             case.path_parameters = {"id": letter}
-        answer = case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance] if case.operation.label in OFFICES_OWN else [])
+        answer = case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance] if case.operation.label in UNFORESEEN else [])
         seen[answer.status_code] += 1
 
     return run

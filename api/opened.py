@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from triage.register.keys import Key
 
 THREADS = 8  # of calls to the register: they wait for one another there, and the desk's threads must not wait with them
+WAITING = 40  # calls that may wait for one of them; more are told to come again, so that letters that are only decided go on
 FRESH = 1.0  # seconds for which keys are believed: a revoked one is refused after that
 PATIENCE = 1.0  # seconds that a call waits for the keys to be read anew; afterwards those of before hold
 SHORTEST, LONGEST = 0.5, 32.0  # seconds between two attempts to open the register, doubled after each
@@ -38,6 +39,11 @@ class Door:
         self._turn = threading.Lock()
         self._register: Register | None = None
         self._failed: tuple[TriageError, float, float] | None = None
+
+    def check_free(self) -> None:
+        """Raise RegisterError ("register-busy") when too many calls wait for the register already."""
+        if self._threads.statistics().tasks_waiting >= WAITING:
+            raise RegisterError("register: too many calls wait for it. It takes one after another. Try again in a moment.", kind="register-busy")
 
     async def call(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """What ``work`` returns, done in one of the register's own threads; it ends even when nobody waits for it any more."""

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 YEARS = range(1990, 2200)
+MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?$"
 PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
-    "department": ({"type": "string", "example": "人社局"}, "承办单位:代码或名称,旧称亦可"),
-    "category": ({"type": "string", "example": "wages"}, "类别:代码或名称"),
+    "department": ({"type": "string", "minLength": 1, "example": "人社局"}, "承办单位:代码或名称,旧称亦可"),
+    "category": ({"type": "string", "minLength": 1, "example": "wages"}, "类别:代码或名称"),
     "review": ({"type": "string", "enum": list(REVIEWS)}, "复核状态:open 待复核、none 无需复核、done 已复核、returned 被退回"),
-    "since": ({"type": "string", "example": "2026-11-01"}, "登记时间不早于:日期,或带时区的时刻"),
-    "until": ({"type": "string", "example": "2026-11-30"}, "登记时间不晚于:日期(含当日),或带时区的时刻(不含)"),
+    "since": ({"type": "string", "pattern": MOMENT, "example": "2026-11-01"}, "登记时间不早于:日期,或带时区的时刻"),
+    "until": ({"type": "string", "pattern": MOMENT, "example": "2026-11-30"}, "登记时间不晚于:日期(含当日),或带时区的时刻(不含)"),
     "limit": ({"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}, "每页几封"),
-    "cursor": ({"type": "string"}, "上一页给出的 next"),
+    "cursor": ({"type": "string", "minLength": 1}, "上一页给出的 next"),
 }
 DESCRIBED = [{"name": name, "in": "query", "required": False, "schema": schema, "description": says} for name, (schema, says) in PARAMETERS.items()]
 ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": "登记号", "example": "7c0f4ad19e3b52868d10"}
@@ -51,6 +52,8 @@ def page_of(request: Request, taxonomy: Taxonomy) -> tuple[Filters, int, str]:
     asked = dict(given)
     for name in (name for name in asked if [other for other, _ in given].count(name) > 1):
         raise _wrong(name, "stands more than once", "It stands once")
+    for name in (name for name, value in given if not value):
+        raise _wrong(name, "empty", "Without a value it is left out")
     filters = Filters(
         department=department_of(asked["department"], "department", taxonomy) if "department" in asked else "",
         category=code_of(asked["category"], "category", taxonomy.categories) if "category" in asked else "",
@@ -108,15 +111,18 @@ def _moment(text: str, field: str, days: int = 0) -> str:
     if not text:
         return ""
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            when = datetime.combine(date.fromisoformat(text) + timedelta(days), time()).astimezone()
-        else:
-            when = datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))  # a plus sign in an address means a blank
+        when = _read(text, days) if re.fullmatch(MOMENT, text, re.ASCII) else None
     except (ValueError, OverflowError):
-        when = datetime.min.replace(tzinfo=UTC)
-    if when.year not in YEARS or when.tzinfo is None:
+        when = None
+    if when is None or when.tzinfo is None or when.year not in YEARS:
         raise _wrong(field, "no day, and no time with its offset from UTC", "Allowed is YYYY-MM-DD, or 2026-11-22T08:00:00+08:00")
     return when.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _read(text: str, days: int) -> datetime:
+    if "T" not in text:
+        return datetime.combine(date.fromisoformat(text) + timedelta(days), time()).astimezone()
+    return datetime.fromisoformat(re.sub(r" (?=\d\d:?\d\d$)", "+", text))  # a plus sign in an address means a blank
 
 
 def _wrong(field: str, what: str, allowed: str) -> InputError:

@@ -36,12 +36,12 @@ async def register(request: Request) -> Response:
     """Register a letter and decide it. One that its source sent before under the same `id` is not entered again (200, `duplicate`)."""
     caller = access.caller_of(request)
     caller.check(keys.REGISTER)
+    door = _door(request)
     body = await bodies.json_of(request)
     letter = schemas.letter_of(body)
 
     async def work(claim: Claim | None) -> Answer:
         decision = (await decided(request, [letter]))[0]
-        door = _door(request)
         return await door.call(lambda: _entered(door.register(), letter, decision, caller, claim))
 
     return await once.answered(request, caller, body, work)
@@ -72,10 +72,11 @@ async def correct(request: Request) -> Response:
     """What a person says the letter is, kept beside the decision, never over it. With `If-Match` only when nobody said anything since."""
     caller = access.caller_of(request)
     caller.check(keys.CORRECT)
+    door = _door(request)
     letter, taxonomy, body = queries.id_of(request), desk_of(request).taxonomy, await bodies.json_of(request)
     said = _correction(schemas.checked(shapes.CorrectionIn, body), caller, taxonomy)
     answer = Answer(201, {"letter": letter, "review": verdicts.DONE} | shapes.labelled(said.category, said.purpose, said.department, taxonomy))
-    seen, door = _seen(request), _door(request)
+    seen = _seen(request)
 
     async def work(claim: Claim | None) -> Answer:
         stored = (claim, answer.stored()) if claim else None
@@ -90,9 +91,9 @@ async def give_back(request: Request) -> Response:
     """A department objects that a letter is not its remit; within five working days this is a label to learn from."""
     caller = access.caller_of(request)
     caller.check(keys.RETURN)
+    door = _door(request)
     letter, taxonomy, body = queries.id_of(request), desk_of(request).taxonomy, await bodies.json_of(request)
     said = _objection(schemas.checked(shapes.ReturnIn, body), caller, taxonomy)
-    door = _door(request)
 
     async def work(claim: Claim | None) -> Answer:
         return await door.call(lambda: _returned(door.register(), letter, said, request, claim))
@@ -164,7 +165,9 @@ def _seen(request: Request) -> str:
 
 
 def _door(request: Request) -> Door:
+    """The way to the register. Raises RegisterError (503) when too many wait there already."""
     door: Door = request.app.state.door
+    door.check_free()
     return door
 
 

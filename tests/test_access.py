@@ -101,7 +101,7 @@ def test_whatever_is_wrong_with_a_key_it_is_refused_in_the_same_words(desk, tmp_
     with door(desk, tmp_path) as client:
         answers = [client.get("/v1/categories", headers={"Authorization": given} if given else {}) for given in headers.values()]
     assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.text for answer in answers}) == 1
+    assert len({answer.json()["detail"] for answer in answers}) == 1
     assert {kind(answer) for answer in answers} == {"key-refused"}
     assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="letter-triage"'}
 

@@ -1,5 +1,6 @@
 """The register over HTTP: what intake systems and staff rely on."""
 
+import asyncio
 import json
 import threading
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from doors import Clock, door, key, kind
 from registers import TEXT, count
 
+from api import opened
 from triage.register import book, idempotency
 
 WAGES = {"id": "2026-001873", "title": "讨要工钱", "body": TEXT, "sender": "P-7", "channel": "web", "place": "石桥镇"}
@@ -248,7 +250,12 @@ WRONG = [
     ("departement=housing", "unknown-parameter"),
     ("云岭机密=1", "unknown-parameter"),
     ("department=云岭机密局", "unknown-code"),
-    ("department=", "unknown-code"),
+    ("department=", "invalid-parameter"),
+    ("review=", "invalid-parameter"),
+    ("since=", "invalid-parameter"),
+    ("since=20261122", "invalid-parameter"),
+    ("since=2026-W47-1", "invalid-parameter"),
+    ("cursor=", "invalid-parameter"),
     ("department=village", "unknown-code"),
     ("category=%00", "unknown-code"),
     ("review=new", "invalid-parameter"),
@@ -386,3 +393,38 @@ def test_models_are_listed_with_the_one_that_decides(desk, home):
         answer = client.get("/v1/models").json()
     assert answer["live"] == answer["serving"] == desk.version
     assert [(model["version"], model["live"], model["sound"]) for model in answer["models"]] == [(desk.version, True, True)]
+
+
+def test_a_register_that_stops_and_comes_back_loses_nothing(desk, tmp_path, postgresql):
+    database = postgresql.create()
+    book.upgrade(tmp_path, database)
+    with door(desk, tmp_path, database=database, clock=Clock()) as client:
+        office = Office(client, tmp_path, database)
+        first = office.put(WAGES, **{"Idempotency-Key": "k-1"})
+        postgresql.stop()
+        try:
+            refused = office.put(LIFT, **{"Idempotency-Key": "k-2"})
+            assert (refused.status_code, kind(refused), refused.headers["retry-after"]) == (503, "register-unreachable", "2")
+            assert client.post("/v1/classify", json=WAGES, headers=office.intake).status_code == 200
+        finally:
+            postgresql.start()
+        assert office.put(WAGES, **{"Idempotency-Key": "k-1"}).content == first.content
+        assert office.put(LIFT, **{"Idempotency-Key": "k-2"}).status_code == 201
+        assert len(office.get("").json()["letters"]) == 2
+
+
+def test_calls_past_those_that_may_wait_for_the_register_are_told_to_come_again_and_letters_are_decided(desk, tmp_path):
+    header, held = key(tmp_path, role="steward"), threading.Event()
+    with door(desk, tmp_path, clock=Clock()) as client:
+        assert client.get("/v1/categories", headers=header).status_code == 200
+        way = client.app.state.door
+        waiting = [client.portal.start_task_soon(way.call, held.wait) for _ in range(opened.THREADS + opened.WAITING)]
+        while way._threads.statistics().tasks_waiting < opened.WAITING:
+            client.portal.call(asyncio.sleep, 0)
+        answer = client.get("/v1/letters", headers=header)
+        assert (answer.status_code, kind(answer), answer.headers["retry-after"]) == (503, "register-busy", "2")
+        assert client.post("/v1/classify", json=WAGES, headers=header).status_code == 200
+        held.set()
+        for task in waiting:
+            task.result(60)
+        assert client.get("/v1/letters", headers=header).status_code == 200

@@ -19,8 +19,8 @@ OF_ADDRESSES = {"not-found", "method-not-allowed"}  # of what is no call at all
 
 
 @pytest.fixture(scope="module")
-def document():
-    return service.create_app(None, Settings()).openapi()
+def document(desk):
+    return service.create_app(desk, Settings()).openapi()
 
 
 @pytest.fixture(scope="module")

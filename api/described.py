@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from api import once, queries, schemas
+from api import examples, once, queries, schemas
 from api import registered_schemas as shapes
 from api.kinds import KINDS
 from api.problems import URN
@@ -109,6 +109,8 @@ def install(app: FastAPI) -> None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             parts = made.setdefault("components", {})
             parts.setdefault("schemas", {})["Problem"] = schemas.Problem.model_json_schema()
+            for name, example in examples.ANSWERS.items():
+                parts["schemas"][name]["examples"] = [example]
             says = "`triage keys create NAME --role intake|staff|steward` 发放的密钥;从未发放过密钥时,仅本机可不带密钥访问"
             parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "ltk_", "description": says}}
             app.openapi_schema = made

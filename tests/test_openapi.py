@@ -10,6 +10,7 @@ from doors import door, kind
 
 from api import app as service
 from api import letters, lists, registered
+from api.examples import ANSWERS
 from api.kinds import KINDS
 from api.settings import Settings
 from triage.register.keys import ROLES
@@ -55,6 +56,14 @@ def test_every_status_has_its_problems_and_every_example_is_one(operations, docu
                 assert (example["value"]["type"].rpartition(":")[2], example["value"]["status"]) == (name, int(status) if status.isdecimal() else 0)
                 assert KINDS[name].status == int(status)
                 assert re.search(r"[\u4e00-\u9fff]", example["summary"])
+
+
+def test_answers_have_examples_that_are_as_the_description_says(document):
+    shown = {name: part for name, part in document["components"]["schemas"].items() if "examples" in part}
+    assert set(ANSWERS) <= set(shown)
+    for part in shown.values():
+        for example in part["examples"]:
+            jsonschema_rs.validator_for(part | {"components": document["components"]}).validate(example)
 
 
 def test_every_kind_of_problem_stands_at_some_call(operations):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,61 +12,46 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 
-from api import archives, letters, problems, schemas
-from triage import routing
+from api import access, archives, described, letters, lists, problems, registered, schemas
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from fastapi.responses import HTMLResponse
 
     from api.settings import Settings
     from triage.desk import Desk
-    from triage.taxonomy import Taxonomy
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(desk: Desk, settings: Settings) -> FastAPI:
+def create_app(desk: Desk, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> FastAPI:
     """The service of one desk. The page under /docs is served from files of this package: offices have no internet."""
     app = FastAPI(
         title="来信分办 letter-triage",
         version=version("letter-triage"),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect's address would be made of the caller's Host
+        lifespan=_life,
         description="信访来信:说什么事、归谁办、有多大把握、凭什么。",
     )
     app.state.desk, app.state.settings = desk, settings
     problems.install(app)
-    app.include_router(letters.router)
-    app.include_router(archives.router)
-    _add_lists(app, desk.taxonomy)
+    for router in (letters.router, registered.router, archives.router, lists.router):
+        app.include_router(router)
     _add_probes(app)
     _add_page(app)
+    described.install(app)
+    access.install(app, settings, clock)
     return app
 
 
-def _add_lists(app: FastAPI, taxonomy: Taxonomy) -> None:
-    @app.get("/v1/categories", summary="类别")
-    async def categories() -> list[schemas.CategoryListed]:
-        return [
-            schemas.CategoryListed(
-                code=category.code,
-                name=category.name,
-                domain=taxonomy.domain_of(category.code).name,
-                covers=category.covers,
-                lead=_label(taxonomy, category.lead),
-                co_handlers=[_label(taxonomy, code) for code in category.co_handlers],
-            )
-            for category in taxonomy.categories.values()
-        ]
-
-    @app.get("/v1/departments", summary="承办单位")
-    async def departments() -> list[schemas.DepartmentListed]:
-        return [schemas.DepartmentListed(code=unit.code, name=unit.name, aliases=list(unit.aliases)) for unit in taxonomy.departments.values() if unit.route]
-
-
-def _label(taxonomy: Taxonomy, code: str) -> schemas.LabelOut:
-    label = routing.labels([code], taxonomy)[0]
-    return schemas.LabelOut(code=label.code, name=label.name)
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    """What is to be given back when the service ends."""
+    yield
+    app.state.door.close()
 
 
 def _add_probes(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.archive import app as archive_app
+from api.keys import keys_app
 from api.models import models_app
 from api.register import register_app
 from api.training import app as training_app
@@ -36,6 +37,7 @@ app.add_typer(archive_app)
 app.add_typer(training_app)
 app.add_typer(models_app, name="models")
 app.add_typer(register_app, name="register")
+app.add_typer(keys_app, name="keys")
 
 AsJson = Annotated[bool, typer.Option("--json", help="按 JSON 输出(管道中默认) / print JSON, as in a pipe")]
 
@@ -83,11 +85,14 @@ def serve(
     """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
     import uvicorn
 
+    from api import access
     from api.app import create_app
     from api.settings import settings
 
     known = settings()
     address = (host or known.host, known.port if port < 0 else port)
+    if notice := access.check_address(address[0], known):
+        print(f"triage: {notice}", file=sys.stderr)
     listening = _listen(*address)
     service = create_app(_desk(), known)
     print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)

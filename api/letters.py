@@ -2,89 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import schemas
-from triage.errors import InputError
+from api import access, bodies, described, schemas
+from triage.register import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from triage.desk import Desk
+    from triage.letter import Decision, Letter
 
-router = APIRouter(prefix="/v1")
-
-_LETTER = schemas.LetterIn.model_json_schema()
-_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "oneOf": [
-                    _LETTER,
-                    {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "required": ["letters"],
-                        "properties": {"letters": {"type": "array", "items": _LETTER, "minItems": 1, "maxItems": schemas.MAX_LETTERS}},
-                    },
-                ]
-            },
-            "examples": {
-                "一封来信": {"value": schemas.EXAMPLE_LETTER},
-                "一批来信": {"value": {"letters": [schemas.EXAMPLE_LETTER, {"text": "小区电梯坏了半个月没人修,物业说没钱。"}]}},
-            },
-        }
-    },
-}
-_PROBLEM = {"model": schemas.Problem, "content": {"application/problem+json": {}}}
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"model": schemas.DecisionOut | schemas.DecisionsOut, "description": "一封来信得一份分办意见;一批来信得同序的一批"},
-    400: _PROBLEM | {"description": "请求体为空或不是 JSON"},
-    413: _PROBLEM | {"description": "请求体超过 TRIAGE_MAX_BODY"},
-    415: _PROBLEM | {"description": "请求体不是 application/json"},
-    422: _PROBLEM | {"description": "字段不符合要求"},
-}
+router = APIRouter(prefix="/v1", tags=["分办"])
 
 
-@router.post("/classify", summary="来信分类", responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
+@router.post("/classify", summary="来信分类", **described.call(described.CLASSIFY))
 async def classify(request: Request) -> Response:
     """Decide one letter, or up to 1,000 (`{"letters": [...]}`), in order. An empty or unreadable letter is "not classified", for review."""
-    letters, batch = schemas.letters_of(await _json(request))
-    desk: Desk = request.app.state.desk
-    decisions = [decision.as_dict() for decision in await run_in_threadpool(desk.decide, letters)]
+    access.caller_of(request).check(keys.CLASSIFY)
+    letters, batch = schemas.letters_of(await bodies.json_of(request))
+    decisions = [decision.as_dict() for decision in await decided(request, letters)]
     return Response(orjson.dumps({"decisions": decisions} if batch else decisions[0]), media_type="application/json")
 
 
-async def _json(request: Request) -> Any:
-    """The body as JSON: UTF-8, strict, within the size limit. Raises InputError, never with a word of the body."""
-    kind, *parameters = request.headers.get("content-type", "").lower().split(";")
-    charset = [value.partition("=")[2].strip().strip('"') for value in parameters if value.strip().startswith("charset")]
-    if kind.strip() != "application/json" or charset not in ([], ["utf-8"]) or request.headers.get("content-encoding", "identity") != "identity":
-        raise InputError(
-            "Content-Type: not plain application/json in UTF-8. Allowed is application/json. Set the header and send JSON.",
-            kind="unsupported-media-type",
-            status=415,
-        )
-    body = (await _body(request, request.app.state.settings.max_body)).removeprefix(b"\xef\xbb\xbf")
-    if not body.strip():
-        raise InputError("body: empty. A letter or a batch of letters is needed. Send JSON as /docs shows.", kind="empty-body", status=400)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InputError(
-            f"body: not valid JSON in UTF-8 (line {error.lineno}, column {error.colno}). See RFC 8259. Correct it.", kind="invalid-json", status=400
-        ) from None
+async def decided(request: Request, letters: Sequence[Letter]) -> list[Decision]:
+    """One decision a letter, by the desk of this request; not on the event loop."""
+    return await run_in_threadpool(desk_of(request).decide, letters)
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise InputError(
-                f"body: more than {limit} bytes. TRIAGE_MAX_BODY is the limit. Send fewer letters in a call, or raise it.", kind="body-too-large", status=413
-            )
-    return bytes(body)
+def desk_of(request: Request) -> Desk:
+    """The desk that answers this request."""
+    desk: Desk = request.app.state.desk
+    return desk

@@ -27,15 +27,7 @@ By = Annotated[str, typer.Option(help="经办人,默认为登录名 / who asks; 
 @models_app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """所有版本,以及现用的是哪一个 / every version, and which one is live."""
-    from models import history, store
-    from training.promote import storage
-    from triage.desk import model_folder
-
-    home = _home()
-    folder = model_folder(home)
-    with storage(home):
-        live, changes = store.current(folder), history.read(folder)
-        rows = [_row(folder, version, live, changes) for version in store.versions(folder)]
+    rows = rows_of(_home())[1]
     if _for_people(as_json):
         _show_table(rows)
     else:
@@ -121,6 +113,18 @@ def prune(
         print(f"清理 / pruned: {', '.join(gone) or '—'}\n保留 / kept: {', '.join(kept)}")
     else:
         _print({"pruned": gone, "kept": kept})
+
+
+def rows_of(home: Path) -> tuple[str | None, list[dict[str, Any]]]:
+    """The live version, and what is to be said of every version. Raises StorageError, ModelError."""
+    from models import history, store
+    from training.promote import storage
+    from triage.desk import model_folder
+
+    folder = model_folder(home)
+    with storage(home):
+        live, changes = store.current(folder), history.read(folder)
+        return live, [_row(folder, version, live, changes) for version in store.versions(folder)]
 
 
 def _row(folder: Path, version: str, live: str | None, changes: Sequence[Change]) -> dict[str, Any]:

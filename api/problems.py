@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.kinds import KINDS
 from triage.errors import TriageError
 
 if TYPE_CHECKING:
@@ -18,23 +20,40 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
-TITLES = {
-    400: "请求无法读取",
-    404: "没有这个地址",
-    405: "不支持的方法",
-    413: "内容过大",
-    415: "不支持的内容类型",
-    422: "内容不符合要求",
-    500: "内部错误",
-    503: "暂时无法服务",
-    507: "存储不可用",
-}
+URN = "urn:letter-triage:problem:"
+NEXT_TRY = {409: "1", 503: "2"}  # seconds
+
+
+class RefusedError(TriageError):
+    """A call that is not answered because of who makes it or how; ``headers`` say more."""
+
+    status = 403
+    exit_status = 2
+    kind = "refused"
+
+    def __init__(self, message: str, *, kind: str, status: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, kind=kind, status=status)
+        self.headers = dict(headers or {})
 
 
 def problem(status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """One error as a response."""
-    body = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
+    title = KINDS[kind].title if kind in KINDS else HTTPStatus(status).phrase
+    body = {"type": f"{URN}{kind}", "title": title, "status": status, "detail": detail}
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def of(error: TriageError) -> Response:
+    """The response to one of our errors."""
+    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    if error.status == 413:
+        headers["Connection"] = "close"  # what is still to come is not read
+    if error.status == 415:
+        headers["Accept-Post"] = "application/json"
+    if error.status == 503 or error.kind == "idempotency-running":
+        headers["Retry-After"] = NEXT_TRY[error.status]
+    inward = error.status >= 500 and error.kind in KINDS  # the office's own errors name its folders and servers: they are for its log
+    return problem(error.status, error.kind, KINDS[error.kind].says if inward else str(error), headers)
 
 
 def install(app: FastAPI) -> None:
@@ -46,14 +65,21 @@ def install(app: FastAPI) -> None:
 
 
 async def _triage(_: Request, error: Exception) -> Response:
-    status, kind = getattr(error, "status", 500), getattr(error, "kind", "error")
-    return problem(status, kind, str(error), {"Accept-Post": "application/json"} if status == 415 else None)
+    assert isinstance(error, TriageError)
+    return of(error)
 
 
-async def _http(_: Request, error: Exception) -> Response:
-    status, headers = getattr(error, "status_code", 500), getattr(error, "headers", None)
+async def _http(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    headers = {"Allow": ", ".join(_allowed(request))} if status == 405 else getattr(error, "headers", None)
     kind = HTTPStatus(status).phrase.lower().replace(" ", "-")
     return problem(status, kind, f"request: {HTTPStatus(status).phrase}. The calls are listed under /docs. Correct address or method.", headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of this address: of all routes that have it, not only of the first. Pages of their own have GET alone."""
+    paths = {re.sub(r"\{\w+\}", "[^/]+", path): calls for path, calls in request.app.openapi()["paths"].items()}
+    return sorted({method.upper() for path, calls in paths.items() if re.fullmatch(path, request.scope["path"]) for method in calls} or {"GET"})
 
 
 async def _validation(_: Request, __: Exception) -> Response:

@@ -38,8 +38,8 @@ def upgrade(as_json: AsJson = False) -> None:
 
     known = settings()
     found = book.upgrade(known.home, known.database.get_secret_value())
-    with _register() as register:
-        _print({"register": register.place, "schema": VERSION, "before": found or None}, as_json)
+    with office_register() as register:
+        tell({"register": register.place, "schema": VERSION, "before": found or None}, as_json)
 
 
 @register_app.command()
@@ -50,11 +50,11 @@ def verify(
     """核验数据库与留痕链,出错指明第一条,退出码 6 / check database and audit trail; names the first bad row and exits with 6."""
     from triage.register import audit, health
 
-    with _register() as register:
+    with office_register() as register:
         health.check(register)
         with register.reading() as connection:
             found = audit.verify(connection, anchor)
-    _print(found.as_dict() | {"anchor": f"{found.seq}:{found.hash}"}, as_json)
+    tell(found.as_dict() | {"anchor": f"{found.seq}:{found.hash}"}, as_json)
     if found.first_bad is not None:
         raise typer.Exit(6)
 
@@ -69,12 +69,12 @@ def backup(
     from triage.register import backup as backups
 
     path = to or settings().home / "backups" / f"register-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip"
-    with _register() as register:
+    with office_register() as register:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with register.reading() as connection:
             backups.write(connection, path)
         manifest = backups.check(path, register.cipher)
-    _print({"backup": str(path.resolve()), "letters": manifest.rows["letters"], "audit_head": manifest.audit_head, "keys": list(manifest.keys)}, as_json)
+    tell({"backup": str(path.resolve()), "letters": manifest.rows["letters"], "audit_head": manifest.audit_head, "keys": list(manifest.keys)}, as_json)
 
 
 @register_app.command()
@@ -90,9 +90,9 @@ def restore(
     if only_verify:
         manifest = restoring.rehearse(file, settings().text_key.get_secret_value())
     else:
-        with _register() as register:
+        with office_register() as register:
             manifest = restoring.restore(file, register)
-    _print({"backup": str(file.resolve()), "restored": not only_verify, "sound": True, "rows": dict(manifest.rows)}, as_json)
+    tell({"backup": str(file.resolve()), "restored": not only_verify, "sound": True, "rows": dict(manifest.rows)}, as_json)
 
 
 @register_app.command()
@@ -109,9 +109,9 @@ def move(
 
     known = settings()
     target = sys.stdin.readline().strip() if to == "-" else to
-    with _register() as register:
-        manifest = restoring.move(register, known.home, target, known.text_key.get_secret_value(), by or _login())
-    _print({"moved": dict(manifest.rows), "next": "TRIAGE_DATABASE"}, as_json)
+    with office_register() as register:
+        manifest = restoring.move(register, known.home, target, known.text_key.get_secret_value(), by or login())
+    tell({"moved": dict(manifest.rows), "next": "TRIAGE_DATABASE"}, as_json)
 
 
 @register_app.command()
@@ -123,10 +123,10 @@ def erase(
     """清除到期来信的文字,统计照旧 / erase the words of letters past their period; statistics stay."""
     from triage.register import retention
 
-    with _register() as register:
+    with office_register() as register:
         if days:
-            retention.keep_for(register, days, by or _login())
-        _print({"erased": retention.erase(register, by or _login()), "days": retention.period(register)}, as_json)
+            retention.keep_for(register, days, by or login())
+        tell({"erased": retention.erase(register, by or login()), "days": retention.period(register)}, as_json)
 
 
 @register_app.command()
@@ -139,8 +139,8 @@ def purge(
     from triage.register import retention
 
     who = sys.stdin.readline().rstrip("\n") if sender == "-" else sender
-    with _register() as register:
-        _print({"purged": retention.purge(register, who, by or _login())}, as_json)
+    with office_register() as register:
+        tell({"purged": retention.purge(register, who, by or login())}, as_json)
 
 
 @register_app.command()
@@ -148,8 +148,8 @@ def reseal(by: By = "", as_json: AsJson = False) -> None:
     """换密钥后,用新密钥重新加密全部文字 / seal everything again with the first key of TRIAGE_TEXT_KEY."""
     from triage.register import retention
 
-    with _register() as register:
-        _print({"resealed": retention.reseal(register, by or _login()), "key": register.cipher.id}, as_json)
+    with office_register() as register:
+        tell({"resealed": retention.reseal(register, by or login()), "key": register.cipher.id}, as_json)
 
 
 @register_app.command()
@@ -166,12 +166,13 @@ def statistics(
     from triage.taxonomy import load
 
     first, last = (when.astimezone(UTC).isoformat(timespec="microseconds") for when in (since, until + timedelta(days=1)))
-    with _register() as register:
-        _print(figures.statistics(register, first, last, load(settings().home)), as_json)
+    with office_register() as register:
+        tell(figures.statistics(register, first, last, load(settings().home)), as_json)
 
 
 @contextmanager
-def _register() -> Iterator[Register]:
+def office_register() -> Iterator[Register]:
+    """The register that the settings name, with its warnings on standard error."""
     from api.settings import settings
     from triage.register.book import open_register
 
@@ -182,13 +183,15 @@ def _register() -> Iterator[Register]:
         yield register
 
 
-def _login() -> str:
-    from api.models import _login as login
+def login() -> str:
+    """Who is logged in, empty for a user without a name."""
+    from api.models import _login
 
-    return login()
+    return _login()
 
 
-def _print(answer: dict[str, Any], as_json: bool) -> None:
+def tell(answer: dict[str, Any], as_json: bool) -> None:
+    """Print an answer: as JSON in a pipe or when asked to, otherwise as names and values."""
     if sys.stdout.isatty() and not as_json:
         from api import terminal
 

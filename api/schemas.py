@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triage.errors import InputError
 from triage.letter import MAX_CHARACTERS, Letter
+
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_LETTERS = 1_000
 EXAMPLE_LETTER = {
@@ -19,10 +21,20 @@ EXAMPLE_LETTER = {
 }
 
 
+def _filled(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"minLength": 1}}}
+
+
+_WORDS: dict[str, Any] = {
+    "anyOf": [{"required": [name]} for name in ("text", "title", "body")],
+    "not": _filled("text") | {"anyOf": [_filled("title"), _filled("body")]},
+}
+
+
 class LetterIn(BaseModel):
     """A letter: ``text``, or ``body`` with or without ``title``. Nothing else of it is read."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(EXAMPLE_LETTER)]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(EXAMPLE_LETTER)], **_WORDS})
 
     text: str = Field("", max_length=MAX_CHARACTERS, description="the whole letter; instead of title and body")
     title: str = Field("", max_length=MAX_CHARACTERS)
@@ -120,6 +132,28 @@ class DepartmentListed(BaseModel):
     aliases: list[str]
 
 
+class ModelListed(BaseModel):
+    """A version of the model; one that is not ``sound`` cannot be used."""
+
+    version: str = Field(examples=["2026-11-22T08-15-30Z-7f3a"])
+    live: bool
+    live_since: str | None
+    by: str | None
+    created: str | None
+    letters: int | None
+    accuracy: float | None
+    macro_f1: float | None
+    sound: bool
+
+
+class ModelsOut(BaseModel):
+    """Every version of the model; ``live`` is the one that was promoted last, ``serving`` the one that this process decides with."""
+
+    live: str | None
+    serving: str | None
+    models: list[ModelListed]
+
+
 class Problem(BaseModel):
     """An error (RFC 9457). It never repeats what was sent."""
 
@@ -141,42 +175,53 @@ def letters_of(body: Any) -> tuple[list[Letter], bool]:
     if not isinstance(body, dict):
         raise InputError('body: not an object. Allowed is a letter or {"letters": [...]}. See /docs.', kind="object-expected")
     if "letters" not in body:
-        return [_letter(body, "body")], False
+        return [letter_of(body)], False
     if set(body) != {"letters"} or not isinstance(body["letters"], list):
         raise InputError('body: "letters" must be a list and stand alone. Send {"letters": [{"text": "..."}]}.')
-    if not 1 <= len(body["letters"]) <= MAX_LETTERS:
-        raise InputError(f"letters: {len(body['letters'])} letters. Allowed are 1 to {MAX_LETTERS} in a call. Split the batch.")
-    return [_letter(item, f"letters[{number}]") for number, item in enumerate(body["letters"])], True
-
-
-def _letter(item: Any, where: str) -> Letter:
-    if not isinstance(item, dict):
-        raise InputError(f"{where}: not an object. A letter is an object with text, or body and title. See /docs.")
-    unknown = [name for name in item if name not in LetterIn.model_fields]
-    if unknown:
+    if not body["letters"]:
+        raise InputError(f"letters: none. Allowed are 1 to {MAX_LETTERS} in a call. Send at least one.")
+    if len(body["letters"]) > MAX_LETTERS:
         raise InputError(
-            f"{where}: unknown field {', '.join(map(_named, unknown))}. Allowed: {', '.join(LetterIn.model_fields)}. Correct the name.", kind="unknown-field"
+            f"letters: {len(body['letters'])} letters. Allowed are 1 to {MAX_LETTERS} in a call. Split the batch.", kind="too-many-items", status=413
         )
-    if not {"text", "body", "title"} & set(item):
-        raise InputError(f"{where}: no text. A letter has text, or body and title. Send one of them; it may be empty.")
-    if item.get("text") and (item.get("body") or item.get("title")):
-        raise InputError(f"{where}: text stands beside body or title. Text is the whole letter. Send one or the other.")
-    return _checked(item, where)
+    return [letter_of(item, f"letters[{number}]") for number, item in enumerate(body["letters"])], True
 
 
-def _checked(item: dict[str, Any], where: str) -> Letter:
+def letter_of(item: Any, where: str = "body") -> Letter:
+    """The letter that an object is. Raises InputError that names the field, never its value."""
+    if isinstance(item, dict) and not set(item) - set(LetterIn.model_fields):
+        if not {"text", "body", "title"} & set(item):
+            raise InputError(f"{where}: no text. A letter has text, or body and title. Send one of them; it may be empty.")
+        if item.get("text") and (item.get("body") or item.get("title")):
+            raise InputError(f"{where}: text stands beside body or title. Text is the whole letter. Send one or the other.")
+    return checked(LetterIn, item, where).letter()
+
+
+def checked(model: type[Model], item: Any, where: str = "body") -> Model:
+    """An object of the body, checked. Raises InputError that names what is wrong with which field, never its value."""
+    if not isinstance(item, dict):
+        raise InputError(f"{where}: not an object. Allowed is an object with {', '.join(model.model_fields)}. See /docs.", kind="object-expected")
+    unknown = [name for name in item if name not in model.model_fields]
+    if unknown:
+        fields = list(model.model_fields)
+        names = ", ".join(named(name, fields) for name in unknown[:5])
+        raise InputError(f"{where}: unknown field {names}. Allowed: {', '.join(fields)}. Correct the name.", kind="unknown-field")
     try:
-        return LetterIn.model_validate(item, strict=True).letter()
+        return model.model_validate(item, strict=True)
     except ValidationError as error:
         parts = error.errors(include_input=False, include_url=False)
         wrong = "; ".join(f"{part['loc'][0]}: {part['msg']}" for part in parts)
         kind = "text-too-long" if any(part["type"] == "string_too_long" for part in parts) else ""
-        raise InputError(f"{where}: {wrong}. A letter has at most {MAX_CHARACTERS} characters. Correct the field.", kind=kind) from None
+        raise InputError(f"{where}: {wrong}. Lengths and values are listed under /docs. Correct the field.", kind=kind) from None
 
 
-def _named(field: str) -> str:
-    """An unknown field's name and the nearest known one; a name that is no identifier may hold a letter's words and is not repeated."""
+def named(field: str, known: list[str]) -> str:
+    """An unknown field's name and the nearest known one; a name that is no identifier may hold a letter's words and is not repeated.
+
+    >>> named("txet", ["text", "title"]), named("拖欠 工资", ["text"])
+    ('"txet" (nearest "text")', '(name not shown)')
+    """
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,39}", field) is None:
         return "(name not shown)"
-    close = get_close_matches(field, LetterIn.model_fields, n=1)
+    close = get_close_matches(field, known, n=1)
     return f'"{field}"' + (f' (nearest "{close[0]}")' if close else "")

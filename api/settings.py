@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     max_archive: int = Field(1_000_000_000, description="largest file of letters in bytes; more is answered with 413", ge=1_000)
     database: SecretStr = Field(SecretStr(""), description="where the register is: a URL of PostgreSQL; empty for register.sqlite3 in TRIAGE_HOME")
     text_key: SecretStr = Field(SecretStr(""), description="keys that seal letters' text in the register, parted by commas, the newest first")
+    rate_limit: int = Field(6_000, description="calls that a key may make in a minute; more is answered with 429", ge=1)
 
 
 def settings() -> Settings:

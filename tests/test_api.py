@@ -3,19 +3,16 @@
 import json
 
 import pytest
-from starlette.testclient import TestClient
+from doors import SECRET, door
 
-from api.app import create_app
-from api.settings import Settings
 from triage.desk import Desk
 
-SECRET = "云岭机密甲乙丙"
 LETTER = {"id": "A-1", "title": "讨薪", "body": "工地拖欠我们八个人四个月工资,包工头躲着不见"}
 
 
 @pytest.fixture(scope="module")
-def client(desk):
-    with TestClient(create_app(desk, Settings(max_body=200_000)), raise_server_exceptions=False) as opened:
+def client(desk, tmp_path_factory):
+    with door(desk, tmp_path_factory.mktemp("office"), max_body=200_000) as opened:
         yield opened
 
 
@@ -67,11 +64,11 @@ WRONG = [
     (b"", 400, "empty-body"),
     (b"  \n", 400, "empty-body"),
     (b'{"text": "' + SECRET.encode(), 400, "invalid-json"),
-    (b'{"text": "\\ud800' + SECRET.encode() + b'"}', 400, "invalid-json"),
+    (b'{"text": "\\ud800' + SECRET.encode() + b'"}', 400, "invalid-unicode"),
     (b'{"text": NaN}', 400, "invalid-json"),
     (b'{"text": "a\x01b"}', 400, "invalid-json"),
-    (b"[" * 100_000, 400, "invalid-json"),
-    (f'{{"text": "{SECRET}"}}'.encode("gb18030"), 400, "invalid-json"),
+    (b"[" * 100_000, 400, "json-too-deep"),
+    (f'{{"text": "{SECRET}"}}'.encode("gb18030"), 400, "not-utf8"),
     (json.dumps([SECRET]), 422, "object-expected"),
     (json.dumps(None), 422, "object-expected"),
     (json.dumps({"txet": SECRET}), 422, "unknown-field"),
@@ -83,9 +80,9 @@ WRONG = [
     (json.dumps({"text": SECRET, "body": SECRET}), 422, "invalid-input"),
     (json.dumps({"letters": []}), 422, "invalid-input"),
     (json.dumps({"letters": SECRET}), 422, "invalid-input"),
-    (json.dumps({"letters": [SECRET]}), 422, "invalid-input"),
+    (json.dumps({"letters": [SECRET]}), 422, "object-expected"),
     (json.dumps({"letters": [{"text": SECRET}], "text": SECRET}), 422, "invalid-input"),
-    (json.dumps({"letters": [{"text": "a"}] * 1_001}), 422, "invalid-input"),
+    (json.dumps({"letters": [{"text": "a"}] * 1_001}), 413, "too-many-items"),
     (json.dumps({"text": "字" * 100_001}, ensure_ascii=False).encode(), 413, "body-too-large"),
     (json.dumps({"text": "a" * 100_001}), 422, "text-too-long"),
 ]
@@ -137,7 +134,7 @@ def test_the_size_limit_is_exact(client, size):
     ("method", "path", "status"), [("GET", "/v1/classify", 405), ("GET", "/nowhere", 404), ("GET", "//evil.example/x", 404), ("GET", "/%ff", 404)]
 )
 def test_a_wrong_address_or_method_is_a_problem_that_does_not_reflect_it(client, method, path, status):
-    answer = client.request(method, f"http://testserver{path}", follow_redirects=False)
+    answer = client.request(method, f"http://127.0.0.1:8016{path}", follow_redirects=False)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert "evil" not in answer.text
     assert "nowhere" not in answer.text
@@ -151,10 +148,10 @@ def test_what_is_known_is_listed(client, taxonomy):
     assert "village" not in [department["code"] for department in departments]
 
 
-def test_probes_tell_life_and_readiness(client, desk, taxonomy, segmenter):
+def test_probes_tell_life_and_readiness(client, desk, taxonomy, segmenter, tmp_path):
     assert client.get("/healthz").json()["status"] == "ok"
     assert client.get("/readyz").json() == {"status": "ready", "detail": desk.version}
-    with TestClient(create_app(Desk(taxonomy, segmenter, None), Settings())) as bare:
+    with door(Desk(taxonomy, segmenter, None), tmp_path) as bare:
         assert (bare.get("/healthz").status_code, bare.get("/readyz").status_code) == (200, 503)
         assert post(bare, LETTER).json()["reasons"][0]["rule"] == "no_model"
 
@@ -171,7 +168,7 @@ def test_openapi_tells_the_truth_about_the_decision(client):
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/v1/classify"]["post"]
     assert "包工头" in json.dumps(operation["requestBody"], ensure_ascii=False)
-    assert {"200", "400", "413", "415", "422"} == set(operation["responses"])
+    assert {"200", "400", "413", "415", "422"} < set(operation["responses"])
     decision = document["components"]["schemas"]["DecisionOut"]["properties"]
     assert list(decision) == list(post(client, LETTER).json())
 

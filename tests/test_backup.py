@@ -9,7 +9,7 @@ from registers import KEY, OTHER_KEY, TEXT, entry, put
 from sqlalchemy import select
 
 from triage.errors import RegisterError, StorageError
-from triage.register import audit, backup, book, entries, idempotency, listing, retention
+from triage.register import audit, backup, book, entries, idempotency, keys, listing, retention
 from triage.register.cipher import Cipher
 from triage.register.restore import move, rehearse, restore
 from triage.register.schema import TABLES
@@ -30,6 +30,7 @@ def filled(register, taxonomy):
     entries.enter(register, [entry("再来一封")], "intake", claim=idempotency.claim(register, "s", "k", "d"), answer=lambda _: "回答")
     retention.keep_for(register, 365, "王科员")
     retention.purge(register, "P-2", "王科员")
+    keys.create(register, "热线系统", "intake", "王科员", days=30)
     return letters
 
 
@@ -98,9 +99,9 @@ def test_a_backup_with_another_key_is_refused_by_the_keys_id(opened, elsewhere, 
     register = opened(KEY)
     put(register)
     path = back_up(register, tmp_path / "backup.zip")
-    for keys in ("", OTHER_KEY):
+    for others in ("", OTHER_KEY):
         with pytest.raises(RegisterError, match=f'key "{Cipher(KEY).id}"') as refused:
-            rehearse(path, keys)
+            rehearse(path, others)
         assert refused.value.exit_status == 6
 
 
@@ -180,7 +181,7 @@ def test_a_backup_of_another_schema_is_refused(register, tmp_path):
     put(register)
     for schema in (b"0001", b"0099"):
         path = back_up(register, tmp_path / "backup.zip")
-        rewritten(path, lambda files, schema=schema: files.update({"manifest.json": files["manifest.json"].replace(b'"0002"', b'"%b"' % schema)}))
+        rewritten(path, lambda files, schema=schema: files.update({"manifest.json": files["manifest.json"].replace(b'"0003"', b'"%b"' % schema)}))
         with pytest.raises(RegisterError, match="is of schema"):
             backup.check(path, Cipher())
 

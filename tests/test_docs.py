@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from training import labelled
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh-CN.md"]
 
+CALLERS = [("INTAKE", "热线系统", "intake"), ("STAFF", "来信科", "staff"), ("STEWARD", "局办公室", "steward")]
+
 
 def text(name):
     return (ROOT / name).read_text("utf-8")
@@ -21,6 +25,19 @@ def text(name):
 
 def block(name, mark):
     return re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", text(name), re.DOTALL)[1]
+
+
+def curl(command, known):
+    """The request that a curl command makes."""
+    words = shlex.split(re.sub(r"\$(\w+)", lambda found: known[found[1]], command.replace("\\\n", " ")))
+    options, asked = {"-s", "-si", "-G"} & set(words), {"headers": [], "data": []}
+    for option, value in pairwise(words):
+        if option in {"-H", "-d", "--data-urlencode"}:
+            asked["headers" if option == "-H" else "data"].append(value)
+    request = {"url": next(word for word in words if word.startswith("http")), "headers": dict(header.split(": ", 1) for header in asked["headers"])}
+    if "-G" in options:
+        return request | {"method": "GET", "params": dict(pair.split("=", 1) for pair in asked["data"])}
+    return request | ({"method": "POST", "content": asked["data"][0].encode()} if asked["data"] else {"method": "GET"})
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -77,3 +94,34 @@ def test_links_between_documents_lead_somewhere():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), labelled.STARTER.parent / "README.md"]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text("utf-8")):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_every_problem_is_listed_with_its_status_and_title():
+    from api.kinds import KINDS
+
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (\d+) \| (.+) \|$", text("docs/http.md"), re.MULTILINE)
+    assert listed == [(kind, str(known.status), known.title) for kind, known in KINDS.items()]
+
+
+def test_the_table_of_rights_is_that_of_the_program(desk):
+    from api.app import create_app
+    from triage.register.keys import ROLES
+
+    rows = re.findall(r"^\| `(GET|POST) (/v1\S*)` \| `(\w+)` \| (.*) \|$", text("docs/http.md"), re.MULTILINE)
+    told = {(method, path): (right, [bool(cell.strip()) for cell in cells.split("|")]) for method, path, right, cells in rows}
+    paths = create_app(desk, Settings()).openapi()["paths"]
+    known = {(method.upper(), path): calls[method]["x-right"] for path, calls in paths.items() for method in calls if calls[method].get("x-right")}
+    assert told == {call: (right, [right in ROLES[role] for role in ("intake", "staff", "steward")]) for call, right in known.items()}
+
+
+def test_a_newcomer_gets_from_the_first_call_to_a_correction(desk, tmp_path):
+    from doors import Clock, door, key
+
+    steps = re.findall(r"<!-- curl (\d+) -->\n```sh\n(curl .*?)\n```", text("docs/http.md"), re.DOTALL)
+    known = {name: key(tmp_path, who, role)["Authorization"].split()[1] for name, who, role in CALLERS}
+    with door(desk, tmp_path, clock=Clock()) as client:
+        for status, command in steps:
+            answer = client.send(client.build_request(**curl(command, known | {"URL": "http://127.0.0.1:8016"})))
+            assert str(answer.status_code) == status, (command, answer.text)
+            known |= {"LETTER": answer.json()["id"]} if "id" in answer.json() else {}
+    assert [re.search(r"\$URL(\S+)", command)[1] for _, command in steps][-3:] == ["/v1/letters/$LETTER/correction", "/v1/letters/$LETTER/return", "/v1/models"]

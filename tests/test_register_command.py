@@ -31,7 +31,7 @@ def answer(done):
 
 def test_a_stewards_day(run, opened, tmp_path):
     letter = put(opened(), TEXT, sender="P-7")
-    assert answer(run("init"))["schema"] == "0002"
+    assert answer(run("init"))["schema"] == "0003"
     sound = answer(run("verify", "--json"))
     assert (sound["sound"], sound["rows"]) == (True, 1)
     assert answer(run("verify", "--anchor", sound["anchor"]))["sound"]

@@ -260,9 +260,9 @@ def test_of_several_processes_that_make_the_register_one_does_and_the_others_wai
     done = [process.communicate(timeout=60) for process in running]
     assert [process.returncode for process in running] == [0] * 4, done
     if database:
-        assert sorted(out.strip() for out, _ in done) == [b"''", *[b"'0002'"] * 3]
+        assert sorted(out.strip() for out, _ in done) == [b"''", *[b"'0003'"] * 3]
     else:
-        assert {out.strip() for out, _ in done} == {b"'0002'"}  # made whole before anybody else sees it
+        assert {out.strip() for out, _ in done} == {b"'0003'"}  # made whole before anybody else sees it
 
 
 def test_the_migrations_make_the_tables_that_the_program_expects(opened):

@@ -15,7 +15,7 @@ from triage.errors import InputError
 from triage.letter import Letter
 from triage.register.entries import NONE, OPEN, no_such_letter
 from triage.register.schema import CORRECTIONS, DECISIONS, LETTERS, RETURNS
-from triage.register.verdicts import DONE, RETURNED
+from triage.register.verdicts import DONE, RETURNED, version_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Table
@@ -64,6 +64,11 @@ class Registered:
     corrections: tuple[dict[str, Any], ...] = ()
     returns: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def version(self) -> str:
+        """Which state of the letter this is, of a single letter (``verdicts.correct`` takes it as ``seen``)."""
+        return version_of(len(self.decisions), len(self.corrections), len(self.returns))
+
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return asdict(self)
@@ -94,9 +99,9 @@ def page(register: Register, filters: Filters, *, limit: int = 50, cursor: str =
     register, and for an unknown review state.
     """
     if filters.review and filters.review not in REVIEWS:
-        raise InputError(f'review: "{filters.review[:40]}" is no review state. Allowed: {", ".join(REVIEWS)}. Correct it.', kind="invalid-filter")
+        raise InputError(f'review: "{filters.review[:40]}" is no review state. Allowed: {", ".join(REVIEWS)}. Correct it.', kind="invalid-parameter")
     if not 1 <= limit <= MOST:
-        raise InputError(f"limit: {limit} is out of range. Allowed is 1 to {MOST}. Correct it.", kind="invalid-filter")
+        raise InputError(f"limit: {limit} is out of range. Allowed is 1 to {MOST}. Correct it.", kind="invalid-parameter")
     wanted = _wanted(filters)
     if cursor:
         wanted = wanted.where(LETTERS.c.number < _opened(register, filters, cursor))
@@ -125,7 +130,7 @@ def _registered(register: Register, row: Row[Any], *, texts: bool, **beside: Any
 
 def _beside(register: Register, connection: Connection, table: Table, letter: str) -> tuple[dict[str, Any], ...]:
     rows = connection.execute(select(table).where(table.c.letter == letter).order_by(table.c.number)).mappings().all()
-    return tuple(_said(register, dict(row)) for row in rows)
+    return tuple(_said(register, {str(name): value for name, value in row.items()}) for row in rows)
 
 
 def _said(register: Register, row: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +154,9 @@ def _opened(register: Register, filters: Filters, cursor: str) -> int:
     except ValueError:
         content, seal = b"", b""
     if not hmac.compare_digest(seal, _seal(register, filters, content)):
-        raise InputError("cursor: is none of this list. A cursor belongs to the filters it was made for. Begin again without one.", kind="invalid-cursor")
+        raise InputError(
+            "cursor: is none of this list. A cursor belongs to the filters it was made for. Begin again without one.", kind="bad-cursor", status=400
+        )
     return int(content)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
-VERSION = "0002"
-KNOWN_VERSIONS = ("0001", "0002")
+VERSION = "0003"
+KNOWN_VERSIONS = ("0001", "0002", "0003")
 
 METADATA = MetaData()
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -115,5 +115,20 @@ IDEMPOTENCY = Table(
     _text("started_at"),
     _text("expires_at"),
 )
+KEYS = Table(
+    "api_keys",
+    METADATA,
+    _number("number"),
+    Column("id", Text, nullable=False, unique=True),  # stands in the key itself, in lists and in the audit trail
+    _text("name"),  # whose key it is: keys of one name are one caller
+    _text("role"),
+    _text("digest"),  # SHA-256 of the key, which itself is stored nowhere
+    _text("made_at"),
+    _text("made_by"),
+    _text("expires_at", null=True),
+    _text("revoked_at", null=True),
+    _text("revoked_by", null=True),
+    sqlite_autoincrement=True,
+)
 
-TABLES = (META, AUDIT, LETTERS, DECISIONS, CORRECTIONS, RETURNS, RETENTION, IDEMPOTENCY)  # in an order that foreign keys allow
+TABLES = (META, AUDIT, LETTERS, DECISIONS, CORRECTIONS, RETURNS, RETENTION, IDEMPOTENCY, KEYS)  # in an order that foreign keys allow

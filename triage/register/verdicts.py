@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from triage.errors import InputError
 from triage.register import audit, idempotency
 from triage.register.cipher import storable
 from triage.register.entries import check_known
-from triage.register.schema import CORRECTIONS, LETTERS, RETURNS
+from triage.register.schema import CORRECTIONS, DECISIONS, LETTERS, RETURNS
 
 if TYPE_CHECKING:
     from datetime import date
@@ -30,13 +30,17 @@ DONE, RETURNED = "done", "returned"  # review: a person has looked; a department
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a person says the letter is: codes, empty for what stays as it was. The same as the decision confirms it."""
+    """What a person says the letter is: codes, empty for what stays as it was. The same as the decision confirms it.
+
+    ``key`` is the id of the key through which it came, for the audit trail.
+    """
 
     who: str
     category: str = ""
     purpose: str = ""
     department: str = ""
     why: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,14 @@ class Objection:
     returned_on: date
     category: str = ""
     department: str = ""
+    key: str = ""
 
 
-def correct(register: Register, letter: str, correction: Correction, taxonomy: Taxonomy, *, once: Once | None = None) -> None:
+def correct(register: Register, letter: str, correction: Correction, taxonomy: Taxonomy, *, once: Once | None = None, seen: str = "") -> None:
     """Keep a correction; each field that it names holds from now on. ``once`` is a claim with the answer to store for repeats of the call.
 
-    Raises InputError for an unknown letter (404), an unknown code, or a correction of nothing.
+    ``seen`` is the letter's ``version`` that the person saw; empty for one who does not mind what others said since. Raises InputError for
+    an unknown letter (404), a version that is no more (412), an unknown code, or a correction of nothing.
     """
     said = {name: getattr(correction, name) for name in ("category", "purpose", "department")}
     if not any(said.values()):
@@ -68,7 +74,13 @@ def correct(register: Register, letter: str, correction: Correction, taxonomy: T
     _check_codes(said, taxonomy)
     row = {"letter": letter, "at": audit.now(), "who": storable(correction.who), **said}
     with register.writing() as connection:
-        _keep(register, connection, CORRECTIONS, row, correction.why, review=DONE)
+        if seen and seen != version(connection, letter):
+            raise InputError(
+                "If-Match: the letter has changed since. What was said meanwhile should be read first. Get it again, then correct it.",
+                kind="stale-letter",
+                status=412,
+            )
+        _keep(register, connection, CORRECTIONS, row, correction, review=DONE)
         if once:
             idempotency.settle(register, connection, *once, [letter])
 
@@ -84,20 +96,36 @@ def give_back(register: Register, letter: str, objection: Objection, taxonomy: T
     in_time = objection.returned_on <= due
     row = {"letter": letter, "at": audit.now(), "who": storable(objection.who), "objector": objection.objector, **said, **days, "in_time": in_time}
     with register.writing() as connection:
-        _keep(register, connection, RETURNS, row, objection.why, review=RETURNED)
+        _keep(register, connection, RETURNS, row, objection, review=RETURNED)
         if once:
             idempotency.settle(register, connection, *once, [letter])
     return in_time
 
 
-def _keep(register: Register, connection: Connection, table: Table, row: dict[str, Any], why: str, *, review: str) -> None:
+def version(connection: Connection, letter: str) -> str:
+    """Which state of a letter this is: whatever is said about it makes another. Raises InputError when there is no such letter."""
+    check_known(connection, letter)
+    return version_of(*(connection.execute(select(func.count()).where(table.c.letter == letter)).scalar_one() for table in (DECISIONS, CORRECTIONS, RETURNS)))
+
+
+def version_of(decisions: int, corrections: int, returns: int) -> str:
+    """The version of a letter about which so much was said.
+
+    >>> version_of(1, 2, 0)
+    '1.2.0'
+    """
+    return f"{decisions}.{corrections}.{returns}"
+
+
+def _keep(register: Register, connection: Connection, table: Table, row: dict[str, Any], verdict: Correction | Objection, *, review: str) -> None:
     register.check_key()
     letter = row["letter"]
     check_known(connection, letter)
     said = {name: row[name] for name in ("category", "purpose", "department") if row.get(name)}
     action = audit.CORRECT if table is CORRECTIONS else audit.RETURN
-    seq = audit.append(connection, row["who"], action, letter, digest=audit.digest(table, row), **said)
-    connection.execute(table.insert(), row | {"seq": seq, "why": register.cipher.seal(why), "sealed_with": register.cipher.id})
+    through = {"key": verdict.key} if verdict.key else {}
+    seq = audit.append(connection, row["who"], action, letter, digest=audit.digest(table, row), **said, **through)
+    connection.execute(table.insert(), row | {"seq": seq, "why": register.cipher.seal(verdict.why), "sealed_with": register.cipher.id})
     connection.execute(update(LETTERS).where(LETTERS.c.id == letter), said | {"review": review})
 
 

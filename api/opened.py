@@ -1,0 +1,119 @@
+"""The register and its keys as the service holds them: opened when they are first needed, and tried again while they cannot be had."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from triage.errors import RegisterError, StorageError, TriageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from api.settings import Settings
+    from triage.register.book import Register
+    from triage.register.keys import Key
+
+THREADS = 8  # of calls to the register: they wait for one another there, and the desk's threads must not wait with them
+WAITING = 40  # calls that may wait for one of them; more are told to come again, so that letters that are only decided go on
+FRESH = 1.0  # seconds for which keys are believed: a revoked one is refused after that
+PATIENCE = 1.0  # seconds that a call waits for the keys to be read anew; afterwards those of before hold
+SHORTEST, LONGEST = 0.5, 32.0  # seconds between two attempts to open the register, doubled after each
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Door:
+    """The way to the register. ``call`` is for the event loop, everything else waits."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._clock = settings, clock
+        self._threads = CapacityLimiter(THREADS)
+        self._turn = threading.Lock()
+        self._register: Register | None = None
+        self._failed: tuple[TriageError, float, float] | None = None
+
+    def check_free(self) -> None:
+        """Raise RegisterError ("register-busy") when too many calls wait for the register already."""
+        if self._threads.statistics().tasks_waiting >= WAITING:
+            raise RegisterError("register: too many calls wait for it. It takes one after another. Try again in a moment.", kind="register-busy")
+
+    async def call(self, work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+        """What ``work`` returns, done in one of the register's own threads; it ends even when nobody waits for it any more."""
+        return await run_sync(lambda: work(*arguments, **options), limiter=self._threads)
+
+    def register(self) -> Register:
+        """The open register. Raises RegisterError or StorageError at once while the last attempt is not long ago."""
+        if self._register:
+            return self._register
+        with self._turn:
+            if self._failed and self._clock() < self._failed[1]:
+                raise self._failed[0].with_traceback(None)
+            if not self._register:
+                self._register = self._opened()
+            return self._register
+
+    def _opened(self) -> Register:
+        from triage.register.book import open_register
+
+        known = self._settings
+        try:
+            register = open_register(known.home, known.database.get_secret_value(), known.text_key.get_secret_value())
+        except (RegisterError, StorageError) as error:
+            step = min(LONGEST, self._failed[2] * 2) if self._failed else SHORTEST
+            self._failed = error, self._clock() + step, step
+            raise
+        self._failed = None
+        return register
+
+    def keys(self) -> dict[str, Key]:
+        """All keys by their ids; none where no register was ever made, and none is made to look."""
+        from triage.register import keys
+        from triage.register.engine import address
+
+        if not self._register:
+            url = address(self._settings.home, self._settings.database.get_secret_value())
+            if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+                return {}
+        return {key.id: key for key in keys.known(self.register())}
+
+    def close(self) -> None:
+        """Give the register's connections back."""
+        if self._register:
+            self._register.close()
+
+
+class Keyring:
+    """The keys as they were a moment ago, so that a call costs no look-up. ``refused`` is why they could not be read last, if so."""
+
+    def __init__(self, door: Door, clock: Callable[[], float] = time.monotonic) -> None:
+        self._door, self._clock = door, clock
+        self._known: Mapping[str, Key] | None = None
+        self._read_at = -FRESH
+        self._reading: asyncio.Task[None] | None = None
+        self.refused: TriageError | None = None
+
+    async def known(self) -> Mapping[str, Key] | None:
+        """The keys by their ids; None when they could never be read. While the register does not answer, those of before hold."""
+        if self._clock() - self._read_at < FRESH:
+            return self._known
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        if self.refused is None:  # otherwise nobody waits for a register that did not answer
+            await asyncio.wait({self._reading}, timeout=None if self._known is None else PATIENCE)
+        return self._known
+
+    async def _read(self) -> None:
+        began = self._clock()
+        try:
+            self._known, self.refused = await self._door.call(self._door.keys), None
+        except TriageError as error:
+            self.refused, began = error, self._clock()
+        self._read_at = began

@@ -10,7 +10,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 
-from api import letters, problems, schemas
+from api import letters, metrics, problems, schemas
+from api.figures import Figures
+from api.front import Front
+from api.live import Live
+from api.work import Work
 from triage import routing
 
 if TYPE_CHECKING:
@@ -23,8 +27,9 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(desk: Desk, settings: Settings) -> FastAPI:
+def create_app(desk: Desk, settings: Settings, figures: Figures | None = None) -> FastAPI:
     """The service of one desk. The page under /docs is served from files of this package: offices have no internet."""
+    figures = figures or Figures()
     app = FastAPI(
         title="来信分办 letter-triage",
         version=version("letter-triage"),
@@ -32,13 +37,21 @@ def create_app(desk: Desk, settings: Settings) -> FastAPI:
         redoc_url=None,
         description="信访来信:说什么事、归谁办、有多大把握、凭什么。",
     )
-    app.state.desk, app.state.settings = desk, settings
+    app.state.settings, app.state.live, app.state.work = settings, Live(desk, figures), Work(figures)
     problems.install(app)
     app.include_router(letters.router)
     _add_lists(app, desk.taxonomy)
     _add_probes(app)
+    app.include_router(metrics.router)
     _add_page(app)
+    _put_front_before(app, figures)
     return app
+
+
+def _put_front_before(app: FastAPI, figures: Figures) -> None:
+    """Outermost, around the answer to an unforeseen error too; so no middleware can be added after this."""
+    front = Front(app.build_middleware_stack(), app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
+    app.state.front = app.middleware_stack = front
 
 
 def _add_lists(app: FastAPI, taxonomy: Taxonomy) -> None:
@@ -73,7 +86,7 @@ def _add_probes(app: FastAPI) -> None:
 
     @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型:来信仍可提交,一律转人工"}})
     async def readyz(request: Request, response: Response) -> schemas.Health:
-        model = request.app.state.desk.version
+        model = request.app.state.live.desk.version
         response.status_code = 200 if model else 503
         return schemas.Health(status="ready", detail=model) if model else schemas.Health(status="no-model", detail="run triage init")
 

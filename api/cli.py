@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 from api.archive import app as archive_app
 from api.models import models_app
 from api.register import register_app
+from api.serving import app as serving_app
 from api.training import app as training_app
 from triage.errors import InputError, TriageError
 
@@ -34,6 +34,7 @@ app = typer.Typer(
 
 app.add_typer(archive_app)
 app.add_typer(training_app)
+app.add_typer(serving_app)
 app.add_typer(models_app, name="models")
 app.add_typer(register_app, name="register")
 
@@ -73,38 +74,6 @@ def init(again: Annotated[bool, typer.Option("--again", help="重新训练初始
     with _progress() as told:
         version = train.train_starter(home, taxonomy, segmenter, told=told) if again else train.ensure_model(home, taxonomy, segmenter, told)
     print(orjson.dumps({"home": str(home.resolve()), "model": version}).decode() if as_json else f"{home.resolve()}: {version}")
-
-
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="监听地址 / address; TRIAGE_HOST")] = "",
-    port: Annotated[int, typer.Option(help="端口 / port; TRIAGE_PORT", min=0, max=65535)] = -1,
-) -> None:
-    """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
-    import uvicorn
-
-    from api.app import create_app
-    from api.settings import settings
-
-    known = settings()
-    address = (host or known.host, known.port if port < 0 else port)
-    listening = _listen(*address)
-    service = create_app(_desk(), known)
-    print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)
-    server = uvicorn.Server(uvicorn.Config(service, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
-    server.run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before the model is loaded: who cannot have it should hear so at once."""
-    from api.settings import SettingsError
-
-    try:
-        return socket.create_server((host, port), backlog=2048)
-    except OSError as error:
-        raise SettingsError(
-            f"TRIAGE_HOST, TRIAGE_PORT: cannot listen on {host}:{port} ({error.strerror}). A free port of this machine is needed. Choose another, or stop what holds it."
-        ) from error
 
 
 def read_letter(letter: str) -> str:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api import schemas
 from triage.errors import InputError
 
 if TYPE_CHECKING:
     from triage.desk import Desk
+    from triage.letter import Decision
 
 router = APIRouter(prefix="/v1")
 
@@ -53,9 +53,22 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def classify(request: Request) -> Response:
     """Decide one letter, or up to 1,000 (`{"letters": [...]}`), in order. An empty or unreadable letter is "not classified", for review."""
     letters, batch = schemas.letters_of(await _json(request))
-    desk: Desk = request.app.state.desk
-    decisions = [decision.as_dict() for decision in await run_in_threadpool(desk.decide, letters)]
-    return Response(orjson.dumps({"decisions": decisions} if batch else decisions[0]), media_type="application/json")
+    answer = await request.app.state.work.decide(desk_of(request), letters, _batch if batch else _single)
+    return Response(answer, media_type="application/json")
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of this request: the one that was live when it came, and the same to its end."""
+    desk: Desk = request.state.desk
+    return desk
+
+
+def _single(decisions: list[Decision]) -> bytes:
+    return orjson.dumps(decisions[0])
+
+
+def _batch(decisions: list[Decision]) -> bytes:
+    return orjson.dumps({"decisions": decisions})
 
 
 async def _json(request: Request) -> Any:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from api import logs
+from api.figures import CLOSED
 from triage.errors import TriageError
 
 if TYPE_CHECKING:
@@ -22,9 +25,11 @@ TITLES = {
     400: "请求无法读取",
     404: "没有这个地址",
     405: "不支持的方法",
+    408: "请求没有按时传完",
     413: "内容过大",
     415: "不支持的内容类型",
     422: "内容不符合要求",
+    431: "请求头过大",
     500: "内部错误",
     503: "暂时无法服务",
     507: "存储不可用",
@@ -33,8 +38,14 @@ TITLES = {
 
 def problem(status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """One error as a response."""
-    body = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
-    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+    return Response(body_of(status, kind, detail), status, headers, "application/problem+json")
+
+
+def body_of(status: int, kind: str, detail: str) -> bytes:
+    """One error as JSON, with the id of the request that it answers."""
+    told = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
+    request = logs.request_id.get()
+    return orjson.dumps(told | {"request_id": request} if request else told)
 
 
 def install(app: FastAPI) -> None:
@@ -42,6 +53,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TriageError, _triage)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -58,6 +70,11 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _validation(_: Request, __: Exception) -> Response:
     return problem(422, "invalid-request", "request: a parameter is missing or of the wrong kind. The parameters are listed under /docs. Correct the call.")
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears this; the log and the figures do."""
+    return Response(status_code=CLOSED)
 
 
 async def _unforeseen(_: Request, error: Exception) -> Response:

@@ -127,6 +127,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str = Field("", description="as in X-Request-ID, and in the server's log")
 
 
 class Health(BaseModel):

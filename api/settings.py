@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path("office"), description="folder that holds the office's models and its own taxonomy and dictionary")
     host: str = Field("127.0.0.1", description="address to listen on", min_length=1)
     port: int = Field(8016, description="port to listen on", ge=0, le=65535)
+    workers: int = Field(2, description="processes that answer; they share the model's memory", ge=1, le=64)
     max_body: int = Field(8_000_000, description="largest request body in bytes; more is answered with 413", ge=1_000)
     database: SecretStr = Field(SecretStr(""), description="where the register is: a URL of PostgreSQL; empty for register.sqlite3 in TRIAGE_HOME")
     text_key: SecretStr = Field(SecretStr(""), description="keys that seal letters' text in the register, parted by commas, the newest first")

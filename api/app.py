@@ -84,11 +84,14 @@ def _add_probes(app: FastAPI) -> None:
     async def healthz() -> schemas.Health:
         return schemas.Health(status="ok")
 
-    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型:来信仍可提交,一律转人工"}})
+    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型(来信仍可提交,一律转人工),或服务正在停止"}})
     async def readyz(request: Request, response: Response) -> schemas.Health:
-        model = request.app.state.live.desk.version
-        response.status_code = 200 if model else 503
-        return schemas.Health(status="ready", detail=model) if model else schemas.Health(status="no-model", detail="run triage init")
+        state, live = request.app.state, request.app.state.live
+        model = live.desk.version
+        if state.front.draining or not model:
+            response.status_code = 503
+            return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=live.refused)
+        return schemas.Health(status="ready", detail=model, refused=live.refused)
 
 
 def _add_page(app: FastAPI) -> None:

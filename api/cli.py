@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.archive import app as archive_app
+from api.doctor import app as doctor_app
 from api.models import models_app
 from api.register import register_app
 from api.serving import app as serving_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(archive_app)
 app.add_typer(training_app)
 app.add_typer(serving_app)
+app.add_typer(doctor_app)
 app.add_typer(models_app, name="models")
 app.add_typer(register_app, name="register")
 

@@ -48,7 +48,8 @@ def new_or(given: bytes) -> str:
 class Log:
     """Where lines go. Until ``begin`` they are written at once; then by a thread, so that a log that nobody reads holds up no answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, to: int = STANDARD_ERROR) -> None:
+        self._to = to
         self.level = LEVELS["info"]
         self._always: dict[str, Any] = {}
         self._waiting: deque[bytes] = deque()
@@ -96,7 +97,7 @@ class Log:
         rest = b"".join(lines)
         try:
             while rest:
-                rest = rest[os.write(STANDARD_ERROR, rest) :]
+                rest = rest[os.write(self._to, rest) :]
         except OSError:  # the disk is full, or nobody listens: the service goes on
             for _ in lines:
                 self._lost()

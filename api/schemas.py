@@ -131,10 +131,11 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """A probe's answer."""
+    """A probe's answer. ``refused`` says why the model that should be live is not; the one before serves on."""
 
     status: str
     detail: str = ""
+    refused: str = ""
 
 
 def letters_of(body: Any) -> tuple[list[Letter], bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
@@ -32,9 +34,20 @@ class Settings(BaseSettings):
 
 
 def settings() -> Settings:
-    """The settings of this process. Raises SettingsError that names every bad variable at once."""
+    """The settings of this process. Raises SettingsError that names every bad or mistyped variable at once."""
+    wrong = _mistyped()
     try:
-        return Settings()  # type: ignore[call-arg]  # every field has a default; the plugin-less checker does not see it
+        known = Settings()  # type: ignore[call-arg]  # every field has a default; the plugin-less checker does not see it
     except ValidationError as error:
-        wrong = "; ".join(f"TRIAGE_{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors(include_input=False))
-        raise SettingsError(f"environment: {wrong}. Correct or unset the variable.") from error
+        wrong += [f"TRIAGE_{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors(include_input=False)]
+    if wrong:
+        raise SettingsError(f"environment: {'; '.join(wrong)}. Correct or unset the variable.")
+    return known
+
+
+def _mistyped() -> list[str]:
+    """Variables that are nearly a setting. Others may belong to somebody else."""
+    known = [f"TRIAGE_{name.upper()}" for name in Settings.model_fields]
+    strange = sorted(name for name in os.environ if name.startswith("TRIAGE_") and name not in known)
+    near = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in strange}
+    return [f"{name}: no such setting, nearest {found[0]}" for name, found in near.items() if found]

@@ -27,9 +27,9 @@ LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
 class Wire(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *positional: Any, figures: Figures, **named: Any) -> None:
+    def __init__(self, *positional: Any, figures: Figures, arrival: float = ARRIVAL, **named: Any) -> None:
         super().__init__(*positional, **named)
-        self._figures = figures
+        self._figures, self._arrival = figures, arrival
         self._timer: asyncio.TimerHandle | None = None
         self._head = 0  # bytes since the last complete head
 
@@ -65,7 +65,7 @@ class Wire(HttpToolsProtocol):
 
     def _expect(self) -> None:
         """A request is on its way."""
-        self._timer = self.loop.call_later(ARRIVAL, self._late)
+        self._timer = self.loop.call_later(self._arrival, self._late)
 
     def _arrived(self) -> None:
         if self._timer is not None:
@@ -77,7 +77,7 @@ class Wire(HttpToolsProtocol):
         if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()
         else:
-            self._refuse(LATE, 408, "late", f"request: not complete after {ARRIVAL:g} seconds. Send it without pauses.")
+            self._refuse(LATE, 408, "late", f"request: not complete after {self._arrival:g} seconds. Send it without pauses.")
 
     def _refuse(self, line: bytes, status: int, kind: str, detail: str) -> None:
         if self.transport.is_closing():

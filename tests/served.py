@@ -76,11 +76,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(home, log, *options, workers=2, **environment):
-    """`triage serve` on a free port, its log in a file; killed with all its processes at the end if it still runs."""
+def serving(home, log, *options, workers=2, traced=False):
+    """`triage serve` on a free port, its log in a file; stopped at the end if it still runs. Coverage follows it where it is ``traced``."""
+    environment = {name: value for name, value in os.environ.items() if traced or not name.startswith("COVERAGE_")}
     command = [TRIAGE, "serve", "--port", "0", "--workers", str(workers), *options]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stderr=errors, env=os.environ | {"TRIAGE_HOME": str(home)} | environment, start_new_session=True)
+        process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)}, start_new_session=True)
     with process:
         try:
             yield Served(process, log)

@@ -6,8 +6,10 @@ never refused.
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from api import logs
@@ -50,13 +52,14 @@ class Front:
         self.figures, self.routes = figures, routes
         self._app, self._live, self._max_body = app, live, max_body
         self._in_work = self._bytes = 0
+        self._stem, self._visits = secrets.token_hex(5), count()  # of ids: asking the system for chance each time is dear
         self._numbers = {route: number for number, route in enumerate(routes)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         given, size, refused = self._look(scope)
-        visit = Visit(logs.new_or(given), time.perf_counter(), size)
+        visit = Visit((given and logs.sane(given)) or f"{self._stem}{next(self._visits):06x}", time.perf_counter(), size)
         logs.request_id.set(visit.id)
         scope.setdefault("state", {})["desk"] = self._live.desk
 
@@ -115,15 +118,14 @@ class Front:
         seconds = time.perf_counter() - visit.began
         route = getattr(scope.get("route"), "path", "")
         self.figures.answered(self._numbers.get(route, ROUTES - 1), visit.status, seconds)
-        logs.write(
-            "info",
-            "request",
-            id=visit.id,
-            method=scope["method"] if scope["method"] in METHODS else "other",
-            route=route if route in self._numbers else "other",
-            status=visit.status,
-            received=visit.received,
-            sent=visit.sent,
-            ms=round(seconds * 1e3, 2),
-            model=scope["state"]["desk"].version,
-        )
+        told = {
+            "id": visit.id,
+            "method": scope["method"] if scope["method"] in METHODS else "other",
+            "route": route if route in self._numbers else "other",
+            "status": visit.status,
+            "received": visit.received,
+            "sent": visit.sent,
+            "ms": round(seconds * 1e3, 2),
+            "model": scope["state"]["desk"].version,
+        }
+        logs.LOG.write("info", "request", told, later=True)

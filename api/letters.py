@@ -8,13 +8,14 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from api import schemas
+from api.lean import Lean
 from triage.errors import InputError
 
 if TYPE_CHECKING:
     from triage.desk import Desk
     from triage.letter import Decision
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Lean)
 
 _LETTER = schemas.LetterIn.model_json_schema()
 _BODY = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
+import select
 import threading
 import traceback
 from collections import deque
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 STANDARD_ERROR = 2
 WAITING = 20_000  # lines that wait for whoever reads the log; more are lost and counted
+TOGETHER = 12  # lines that are written by one call; as many as fit what a pipe takes whole (PIPE_BUF, 4,096 bytes)
 FRAMES = 12  # of an exception, the innermost
 TEMPLATE = 200  # characters
 
@@ -35,65 +36,56 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+-]{0,63}")
 
 
-def new_or(given: bytes) -> str:
-    r"""A caller's request id where it is harmless: 64 plain characters that are no personal number; otherwise a new one.
+def sane(given: bytes) -> str:
+    r"""A caller's request id where it is harmless: at most 64 plain characters that are no personal number; otherwise nothing.
 
-    >>> new_or(b"intake-7f3a"), len(new_or(b"line\nbreak")), len(new_or(b"13800000000"))
-    ('intake-7f3a', 16, 16)
+    >>> sane(b"intake-7f3a"), sane(b"line\nbreak"), sane(b"13800000000")
+    ('intake-7f3a', '', '')
     """
     text = given.decode("latin-1")
-    return text if _SANE.fullmatch(text) and mask(text) == text else secrets.token_hex(8)
+    return text if _SANE.fullmatch(text) and mask(text) == text else ""
 
 
 class Log:
-    """Where lines go. Until ``begin`` they are written at once; then by a thread, so that a log that nobody reads holds up no answer."""
+    """Where lines go. What cannot be written at once waits, up to a bound, so that a log that nobody reads holds up no answer."""
 
     def __init__(self, to: int = STANDARD_ERROR) -> None:
-        self._to = to
         self.level = LEVELS["info"]
+        self._to, self._watch = to, select.poll()
+        self._watch.register(to, select.POLLOUT)
         self._always: dict[str, Any] = {}
         self._waiting: deque[bytes] = deque()
-        self._wake, self._ended = threading.Event(), False
-        self._thread: threading.Thread | None = None
         self._lost: Callable[[], object] = bool
+        self._turn = threading.Lock()
 
     def begin(self, lost: Callable[[], object], **always: Any) -> None:
-        """Write from a thread from now on; ``always`` stands on every line, ``lost`` is called for each one that could not be written."""
+        """From now on ``always`` stands on every line, and ``lost`` is called for each one that could not be written."""
         self._always, self._lost = always, lost
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
 
-    def end(self) -> None:
-        """Write what waits, for two seconds at most."""
-        self._ended = True
-        self._wake.set()
-        if self._thread:
-            self._thread.join(2.0)
-
-    def write(self, level: str, event: str, fields: dict[str, Any]) -> None:
-        """One line, when the level asks for it."""
+    def write(self, level: str, event: str, fields: dict[str, Any], *, later: bool = False) -> None:
+        """One line, when the level asks for it; ``later`` with others, when there are enough or ``flush`` is called."""
         if LEVELS[level] < self.level:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._put(orjson.dumps({"time": now, "level": level, "event": event} | fields | self._always, option=orjson.OPT_APPEND_NEWLINE))
-
-    def _put(self, line: bytes) -> None:
-        if self._thread is None:
-            self._write([line])
-        elif len(self._waiting) >= WAITING:
-            self._lost()
-        else:
+        line = orjson.dumps({"time": now, "level": level, "event": event, **fields, **self._always}, option=orjson.OPT_APPEND_NEWLINE)
+        if len(self._waiting) < WAITING:
             self._waiting.append(line)
-            self._wake.set()
+        else:
+            self._lost()
+        if not later or len(self._waiting) >= TOGETHER:
+            self.flush()
 
-    def _run(self) -> None:
-        while not self._ended or self._waiting:
-            self._wake.wait()
-            self._wake.clear()
-            while self._waiting:
-                self._write([self._waiting.popleft() for _ in range(min(len(self._waiting), 64))])
+    def flush(self) -> None:
+        """Write what waits, as far as it is taken now."""
+        with self._turn:
+            while self._waiting and self._is_taken():
+                self._put([self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))])
 
-    def _write(self, lines: list[bytes]) -> None:
+    def _is_taken(self) -> bool:
+        """Whether a line can be written without waiting: a pipe has room for PIPE_BUF bytes then, and a file always has."""
+        return bool(self._watch.poll(0))
+
+    def _put(self, lines: list[bytes]) -> None:
         rest = b"".join(lines)
         try:
             while rest:

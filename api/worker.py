@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -42,16 +43,16 @@ def run(desk: Desk, settings: Settings, figures: Figures, listening: socket.sock
         app.state.live.follow(settings.home)
     except TriageError as error:
         logs.write("error", "worker cannot start", why=str(error))
-        logs.LOG.end()
         sys.exit(error.exit_status)
     app.state.live.desk.decide([Letter(WARM)])  # what is compiled or read late is so before the first letter
+    gc.collect()
+    gc.freeze()  # what stays to the end is not looked through again and again
     server = Server(app, figures)
     threading.Thread(target=_outlive, args=(lifeline, server), name="lifeline", daemon=True).start()
     server.run(sockets=[listening])
     app.state.live.end()
     app.state.work.end()
-    logs.write("info", "worker stopped")
-    logs.LOG.end()
+    logs.write("info", "worker stopped")  # with what waited
 
 
 class Server(uvicorn.Server):
@@ -77,6 +78,11 @@ class Server(uvicorn.Server):
 
     async def _beat(self) -> None:
         self._figures.add("beats")
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: uvicorn's own work, and the lines of the log that wait."""
+        logs.LOG.flush()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

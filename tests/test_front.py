@@ -318,12 +318,27 @@ def test_lines_that_nobody_takes_are_counted_and_hold_nothing_up():
     os.close(reading)
     lost = []
     log = logs.Log(writing)
-    log.write("info", "before", {})
     log.begin(lambda: lost.append(1), worker=3)
-    log.write("info", "after", {})
-    log.end()
+    log.write("info", "nobody hears this", {})
     os.close(writing)
     assert lost == [1]
+
+
+def test_lines_wait_for_a_slow_reader_up_to_a_bound():
+    reading, writing = os.pipe()
+    lost = []
+    log = logs.Log(writing)
+    log.begin(lambda: lost.append(1))
+    for number in range(logs.WAITING + 2_000):
+        log.write("info", "event", {"number": number})
+    assert 0 < len(lost) < 2_000
+    first = b""
+    while first.count(b"\n") < logs.WAITING:
+        first += os.read(reading, 65_536)
+        log.flush()
+    assert [json.loads(line)["number"] for line in first.splitlines()[:1_000]] == list(range(1_000))
+    os.close(writing)
+    os.close(reading)
 
 
 def test_a_gone_client_has_a_status_of_its_own():

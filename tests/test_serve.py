@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from offices import TRIAGE, keep, small_model
@@ -46,6 +48,11 @@ def test_a_letter_is_decided_over_http(served):
     status, headers, content = served.classify(LETTER)
     assert (status, headers["content-type"]) == (200, "application/json")
     assert json.loads(content)["category"]["code"] == "wages"
+
+
+def test_the_containers_health_check_asks_the_service(served):
+    code = re.search(r'"-c", "(.*)"\]', Path(__file__).parent.parent.joinpath("Dockerfile").read_text("utf-8"))[1]
+    exec(code.replace("http://127.0.0.1:8016", served.address))
 
 
 def test_every_worker_takes_over_the_model_that_goes_live_and_refuses_a_damaged_one(served, own):

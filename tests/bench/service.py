@@ -168,7 +168,7 @@ async def offered(address, lines, rate, seconds, found):
     """So many requests a second whatever becomes of them; a client does not wait for its answer to ask again."""
     import aiohttp
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(60)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=512), timeout=aiohttp.ClientTimeout(60)) as session:
         began, tasks, sent = time.perf_counter(), set(), 0
         while (now := time.perf_counter() - began) < seconds:
             while sent < now * rate:

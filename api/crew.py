@@ -48,8 +48,8 @@ class Worker:
 class Crew:
     """The workers of one service. ``work(number, lifeline)`` is what each does; the lifeline ends with the parent."""
 
-    def __init__(self, size: int, figures: Figures, work: Callable[[int, int], None]) -> None:
-        self._figures, self._work = figures, work
+    def __init__(self, size: int, figures: Figures, work: Callable[[int, int], None], *, silent: float = SILENT) -> None:
+        self._figures, self._work, self._silent = figures, work, silent
         self._workers = [Worker(number) for number in range(size)]
         self._lifeline, self._alive = os.pipe()  # nobody writes to it: it ends when the last who could is gone
         self._signals, noted = os.pipe()
@@ -112,7 +112,7 @@ class Crew:
             beats = self._figures.of(worker.number, "beats")
             if beats != worker.beats:
                 worker.beats, worker.beaten_at = beats, now
-            elif worker.process and now - worker.beaten_at > SILENT:
+            elif worker.process and now - worker.beaten_at > self._silent:
                 logs.write("error", "worker stuck", worker=worker.number)
                 worker.process.kill()
 

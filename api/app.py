@@ -35,6 +35,7 @@ def create_app(desk: Desk, settings: Settings, figures: Figures | None = None) -
         version=version("letter-triage"),
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # figures and log are ours, and know what may not be told
         description="信访来信:说什么事、归谁办、有多大把握、凭什么。",
     )
     app.state.settings, app.state.live, app.state.work = settings, Live(desk, figures), Work(figures)
@@ -90,8 +91,8 @@ def _add_probes(app: FastAPI) -> None:
         model = live.desk.version
         if state.front.draining or not model:
             response.status_code = 503
-            return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=live.refused)
-        return schemas.Health(status="ready", detail=model, refused=live.refused)
+            return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=live.trouble())
+        return schemas.Health(status="ready", detail=model, refused=live.trouble())
 
 
 def _add_page(app: FastAPI) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +66,10 @@ def examine(known: Settings) -> list[Finding]:
         "model": _model,
         "register": _register,
     }
-    return [_looked(check, look, known) for check, look in looks.items()]
+    from api.logs import plain
+
+    found = [_looked(check, look, known) for check, look in looks.items()]
+    return [replace(finding, says=plain(finding.says)) for finding in found]
 
 
 def _looked(check: str, look: Callable[[Settings], Finding], known: Settings) -> Finding:
@@ -97,11 +97,15 @@ def _shown(value: object) -> str:
 
 
 def _libraries(_: Settings) -> Finding:
+    from importlib import metadata
+
     versions = ", ".join(f"{name} {version}" for name, version in _versions())
     return Finding("libraries", "well", f"letter-triage {metadata.version('letter-triage')}, Python {sys.version.split()[0]}, {versions}")
 
 
 def _versions() -> Iterator[tuple[str, str]]:
+    from importlib import metadata
+
     for name in LIBRARIES:
         try:
             yield name, metadata.version(name)
@@ -140,6 +144,8 @@ def _changes(home: Path) -> list[datetime]:
 
 
 def _room(known: Settings) -> Finding:
+    import shutil
+
     folder = next(folder for folder in [known.home.resolve(), *known.home.resolve().parents] if folder.exists())
     free = shutil.disk_usage(folder).free
     state = "well" if free > LITTLE_ROOM else "mind" if free > NO_ROOM else "wrong"
@@ -149,6 +155,8 @@ def _room(known: Settings) -> Finding:
 
 def _write(known: Settings) -> Finding:
     """A few bytes, on the disk itself, and away again."""
+    import tempfile
+
     with tempfile.TemporaryFile(dir=known.home) as file:
         file.write(b"0" * 65_536)
         file.flush()

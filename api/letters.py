@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from api import schemas
 from api.lean import Lean
 from triage.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from api.work import Work
     from triage.desk import Desk
-    from triage.letter import Decision
+    from triage.letter import Decision, Letter
 
 router = APIRouter(prefix="/v1", route_class=Lean)
 
@@ -54,8 +59,20 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def classify(request: Request) -> Response:
     """Decide one letter, or up to 1,000 (`{"letters": [...]}`), in order. An empty or unreadable letter is "not classified", for review."""
     letters, batch = schemas.letters_of(await _json(request))
-    answer = await request.app.state.work.decide(desk_of(request), letters, _batch if batch else _single)
-    return Response(answer, media_type="application/json")
+    return Response(await decided(request, letters, _batch if batch else _single), media_type="application/json")
+
+
+async def decided(request: Request, letters: Sequence[Letter], render: Callable[[list[Decision]], Any]) -> Any:
+    """What ``render`` makes of the decisions on these letters, by this request's desk, off the event loop. Raises ClientDisconnect when its client has gone."""
+    work: Work = request.app.state.work
+    request.state.waiting = waiting = work.decide(desk_of(request), letters, render)
+    try:
+        return await waiting
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task and task.cancelling():  # the server ends; otherwise the wire gave the letters up
+            raise
+        raise ClientDisconnect from None
 
 
 def desk_of(request: Request) -> Desk:

@@ -31,16 +31,23 @@ class Live:
         self._stop = threading.Event()
         self._seen: tuple[int, ...] = ()
         self._tried = 0.0
+        self._thread: threading.Thread | None = None
         figures.decides_with(desk.version)
 
     def follow(self, home: Path) -> None:
         """Watch the office's history of models, in a thread, until ``end``."""
         self.look(home)
-        threading.Thread(target=self._run, args=(home,), name="live", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(home,), name="live", daemon=True)
+        self._thread.start()
 
     def end(self) -> None:
         """Watch no longer."""
         self._stop.set()
+
+    def trouble(self) -> str:
+        """Why the desk is not the one that it should be, or may not be soon; empty when all is well."""
+        blind = self._thread is not None and not self._thread.is_alive()
+        return "the history of models is not watched any more; restart the service" if blind else self.refused
 
     def _run(self, home: Path) -> None:
         while not self._stop.wait(EVERY):
@@ -71,6 +78,7 @@ class Live:
         self.refused = ""
 
     def _refuse(self, why: str) -> None:
+        why = logs.plain(why)
         self._figures.add("models_refused")
         if why != self.refused:
             logs.write("error", "model refused", why=why, serves=self.desk.version)

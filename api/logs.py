@@ -46,6 +46,15 @@ def sane(given: bytes) -> str:
     return text if _SANE.fullmatch(text) and mask(text) == text else ""
 
 
+def plain(text: str) -> str:
+    """Text that can be written as UTF-8. A path may hold bytes that the locale did not understand.
+
+    >>> plain("/office/" + "信".encode().decode("ascii", "surrogateescape"))
+    '/office/信'
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class Log:
     """Where lines go. What cannot be written at once waits, up to a bound, so that a log that nobody reads holds up no answer."""
 
@@ -100,7 +109,7 @@ LOG = Log()
 
 def write(level: str, event: str, **fields: Any) -> None:
     """One line of this process's log."""
-    LOG.write(level, event, fields)
+    LOG.write(level, event, {name: plain(value) if isinstance(value, str) else value for name, value in fields.items()})
 
 
 def listen(level: str) -> None:
@@ -110,6 +119,7 @@ def listen(level: str) -> None:
     logging.root.setLevel(LOG.level if level != "info" else logging.WARNING)  # their every step is for debugging
     logging.getLogger("numba").setLevel(logging.WARNING)  # tells of every instruction that it compiles
     logging.raiseExceptions = False
+    threading.excepthook = lambda what: write("error", "unforeseen", **_where(what.exc_value) if what.exc_value else {})
 
 
 class _Others(logging.Handler):

@@ -43,7 +43,7 @@ def problem(status: int, kind: str, detail: str, headers: Mapping[str, str] | No
 
 def body_of(status: int, kind: str, detail: str) -> bytes:
     """One error as JSON, with the id of the request that it answers."""
-    told = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": detail}
+    told = {"type": f"urn:letter-triage:problem:{kind}", "title": TITLES.get(status, HTTPStatus(status).phrase), "status": status, "detail": logs.plain(detail)}
     request = logs.request_id.get()
     return orjson.dumps(told | {"request_id": request} if request else told)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -42,10 +44,12 @@ def _serve(listening: socket.socket, workers: int, known: Settings) -> int:
     """Open the desk once, then let workers that share it answer. Returns the exit status."""
     from api import logs, porter
     from api.cli import _desk
-    from api.crew import Crew
+    from api.crew import STOP, Crew
     from api.figures import Figures
     from api.worker import run
 
+    for number in STOP:
+        signal.signal(number, _leave)
     with porter.answering(listening):
         desk = _desk()
     figures = Figures(workers)
@@ -53,6 +57,11 @@ def _serve(listening: socket.socket, workers: int, known: Settings) -> int:
     address, port = listening.getsockname()[:2]
     ready = f"http://{f'[{address}]' if ':' in address else address}:{port}/docs"
     return crew.keep(listening, lambda: logs.write("info", "ready", address=ready, workers=workers, model=desk.version))
+
+
+def _leave(*_: object) -> None:
+    """Told to stop before it began: nothing was accepted, so nothing is to be finished."""
+    sys.exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from triage.errors import TriageError
@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     max_body: int = Field(8_000_000, description="largest request body in bytes; more is answered with 413", ge=1_000)
     database: SecretStr = Field(SecretStr(""), description="where the register is: a URL of PostgreSQL; empty for register.sqlite3 in TRIAGE_HOME")
     text_key: SecretStr = Field(SecretStr(""), description="keys that seal letters' text in the register, parted by commas, the newest first")
+
+    @field_validator("home")
+    @classmethod
+    def _home(cls, home: Path) -> Path:
+        return home.expanduser()
 
 
 def settings() -> Settings:

@@ -44,6 +44,9 @@ class Wire(HttpToolsProtocol):
         self._arrived()
         if self.cycle and not self.cycle.response_complete:
             self._figures.add("disconnects")
+            waiting = self.cycle.scope.get("state", {}).get("waiting")
+            if waiting:
+                waiting.cancel()  # nobody wants these letters decided any more
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

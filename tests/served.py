@@ -76,12 +76,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(home, log, *options, workers=2, traced=False):
+def serving(home, log, *options, workers=2, traced=False, without=(), **more):
     """`triage serve` on a free port, its log in a file; stopped at the end if it still runs. Coverage follows it where it is ``traced``."""
-    environment = {name: value for name, value in os.environ.items() if traced or not name.startswith("COVERAGE_")}
+    environment = {name: value for name, value in os.environ.items() if (traced or not name.startswith("COVERAGE_")) and name not in without}
     command = [TRIAGE, "serve", "--port", "0", "--workers", str(workers), *options]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)}, start_new_session=True)
+        process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)} | more, start_new_session=True)
     with process:
         try:
             yield Served(process, log)

@@ -82,6 +82,13 @@ def test_people_see_a_table(own, capsys):
     assert "✓" in capsys.readouterr().out
 
 
+def test_a_home_may_begin_with_a_tilde_and_is_shown_absolute(own, monkeypatch):
+    monkeypatch.setenv("HOME", str(own.parent))
+    assert Settings(home="~/office").home == own
+    monkeypatch.chdir(own.parent)
+    assert f"TRIAGE_HOME={own}," in found("office")["settings"].says
+
+
 def test_all_wrong_settings_are_named_at_once_and_mistyped_ones_too(monkeypatch):
     for name, value in {"TRIAGE_WORKERS": "0", "TRIAGE_PORT": "none", "TRIAGE_MAX_BODY": "-1", "TRIAGE_WORKER": "3", "TRIAGE_SOMETHING_ELSE": "1"}.items():
         monkeypatch.setenv(name, value)

@@ -188,6 +188,41 @@ def test_a_call_that_cannot_be_decided_does_not_harm_those_beside_it(small_desk)
     assert isinstance(broken, TypeError | AttributeError)
 
 
+def test_letters_that_nobody_waits_for_any_more_are_not_decided(small_desk):
+    async def run():
+        figures = Figures()
+        work = Work(figures)
+        first, given_up = (work.decide(small_desk, [Letter(LETTER)] * 100, len) for _ in range(2))
+        given_up.cancel()
+        assert await first == 100
+        assert await work.decide(small_desk, [], len) == 0
+        return figures.total("letters")
+
+    assert asyncio.run(run()) == 100
+
+
+def test_a_client_that_goes_away_gives_its_letters_up():
+    async def run():
+        given_up = asyncio.Event()
+
+        async def waits(scope, receive, send):
+            scope["state"]["waiting"] = waiting = asyncio.get_running_loop().create_future()
+            writer.close()
+            try:
+                await waiting
+            except asyncio.CancelledError:
+                given_up.set()
+
+        config, state = uvicorn.Config(waits, log_config=None, ws="none", lifespan="off"), ServerState()
+        server = await asyncio.get_running_loop().create_server(lambda: Wire(config, state, {}, figures=Figures()), "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(given_up.wait(), 60)
+        server.close()
+
+    asyncio.run(run())
+
+
 def test_a_request_keeps_its_desk_though_another_model_goes_live(small_desk, segmenter):
     bare = Desk(small_desk.taxonomy, segmenter, None)
 

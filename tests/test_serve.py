@@ -26,7 +26,7 @@ WORDS = ["云岭机密", "欧阳清风", "13812345678", "110101199003071234", "s
 @pytest.fixture(scope="module")
 def own(small_home, starter, segmenter, tmp_path_factory):
     """An office with two more models, to be changed by this file's tests."""
-    home = shutil.copytree(small_home, tmp_path_factory.mktemp("own") / "office")
+    home = shutil.copytree(small_home, tmp_path_factory.mktemp("own") / "市信访局 一")
     model = small_model(starter, segmenter)
     for version in ("one", "two"):
         keep(home, version, model, segmenter, [Letter(LETTER, id="golden")])
@@ -35,7 +35,9 @@ def own(small_home, starter, segmenter, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(own, tmp_path_factory):
-    with serving(own, tmp_path_factory.mktemp("log") / "log", "--log", "debug", traced=True) as running:
+    """Where little is as one would wish: a Chinese path with a blank, a C locale, no folder for temporary files, no home of one's own."""
+    poor = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "TERM": "dumb", "TMPDIR": "/nowhere"}
+    with serving(own, tmp_path_factory.mktemp("log") / "log", "--log", "debug", traced=True, without={"HOME"}, **poor) as running:
         yield running
 
 

@@ -160,6 +160,7 @@ def _print_json(decision: Decision) -> None:
 
 def main() -> None:
     """The command ``triage``: prints an error that a user can mend in one line, and exits with its status."""
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115  # one may be closed, and stays open to the end
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a C locale must not stop a Chinese answer
     sys.argv = [os.fsencode(word).decode("utf-8", "surrogateescape") for word in sys.argv]
@@ -168,3 +169,6 @@ def main() -> None:
     except TriageError as error:
         print(f"triage: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
+    except MemoryError:
+        print("triage: system: too little memory. The desk and its model need about 300 MB. Raise the limit (`ulimit -v`, MemoryMax).", file=sys.stderr)
+        sys.exit(8)

@@ -51,7 +51,10 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     400: _PROBLEM | {"description": "请求体为空或不是 JSON"},
     413: _PROBLEM | {"description": "请求体超过 TRIAGE_MAX_BODY"},
     415: _PROBLEM | {"description": "请求体不是 application/json"},
+    408: _PROBLEM | {"description": "30 秒内没有收到完整请求,连接随即关闭"},
     422: _PROBLEM | {"description": "字段不符合要求"},
+    431: _PROBLEM | {"description": "请求头超过 100 个或 32 KiB"},
+    503: _PROBLEM | {"description": "正在启动、正在停止或过于繁忙;按 Retry-After 的秒数再试", "headers": {"Retry-After": {"schema": {"type": "integer"}}}},
 }
 
 

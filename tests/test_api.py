@@ -171,7 +171,7 @@ def test_openapi_tells_the_truth_about_the_decision(client):
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/v1/classify"]["post"]
     assert "包工头" in json.dumps(operation["requestBody"], ensure_ascii=False)
-    assert {"200", "400", "413", "415", "422"} == set(operation["responses"])
+    assert {"200", "400", "408", "413", "415", "422", "431", "503"} == set(operation["responses"])
     decision = document["components"]["schemas"]["DecisionOut"]["properties"]
     assert list(decision) == list(post(client, LETTER).json())
 

@@ -91,6 +91,12 @@ def test_a_c_locale_still_answers_in_chinese(run):
     assert "拖欠工资" in done.stdout.decode()
 
 
+def test_a_closed_standard_error_is_no_trouble(home):
+    command = [sys.executable, "-c", "from api.cli import main; main()", "classify", LETTER]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=os.environ | {"TRIAGE_HOME": str(home)}, check=True, preexec_fn=lambda: os.close(2))
+    assert json.loads(done.stdout)["category"]["code"] == "wages"
+
+
 def test_init_says_where_and_which_model(run, home, desk):
     assert json.loads(run("init", "--json").stdout) == {"home": str(home.resolve()), "model": desk.version}
 

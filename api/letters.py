@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from api import schemas
-from api.lean import Lean
 from triage.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from triage.desk import Desk
     from triage.letter import Decision, Letter
 
-router = APIRouter(prefix="/v1", route_class=Lean)
+router = APIRouter(prefix="/v1")
 
 _LETTER = schemas.LetterIn.model_json_schema()
 _BODY = {

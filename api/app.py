@@ -12,7 +12,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 
-from api import access, archives, described, letters, lists, problems, registered, schemas
+from api import access, archives, described, letters, lists, metrics, problems, registered, schemas
+from api.figures import Figures
+from api.front import Front
+from api.live import Live
+from api.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -25,8 +29,9 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(desk: Desk, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> FastAPI:
+def create_app(desk: Desk, settings: Settings, figures: Figures | None = None, *, clock: Callable[[], float] = time.monotonic) -> FastAPI:
     """The service of one desk. The page under /docs is served from files of this package: offices have no internet."""
+    figures = figures or Figures()
     app = FastAPI(
         title="来信分办 letter-triage",
         version=version("letter-triage"),
@@ -34,16 +39,19 @@ def create_app(desk: Desk, settings: Settings, *, clock: Callable[[], float] = t
         redoc_url=None,
         redirect_slashes=False,  # a redirect's address would be made of the caller's Host
         lifespan=_life,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # figures and log are ours, and know what may not be told
         description="信访来信:说什么事、归谁办、有多大把握、凭什么。",
     )
-    app.state.desk, app.state.settings = desk, settings
+    app.state.settings, app.state.live, app.state.work = settings, Live(desk, figures), Work(figures)
     problems.install(app)
     for router in (letters.router, registered.router, archives.router, lists.router):
         app.include_router(router)
     _add_probes(app)
+    app.include_router(metrics.router)
     _add_page(app)
     described.install(app)
     access.install(app, settings, clock)
+    _put_front_before(app, figures)
     return app
 
 
@@ -54,16 +62,25 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.door.close()
 
 
+def _put_front_before(app: FastAPI, figures: Figures) -> None:
+    """Outermost, around the answer to an unforeseen error too; so no middleware can be added after this."""
+    front = Front(app.build_middleware_stack(), app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
+    app.state.front = app.middleware_stack = front
+
+
 def _add_probes(app: FastAPI) -> None:
     @app.get("/healthz", summary="进程存活")
     async def healthz() -> schemas.Health:
         return schemas.Health(status="ok")
 
-    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型:来信仍可提交,一律转人工"}})
+    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型(来信仍可提交,一律转人工),或服务正在停止"}})
     async def readyz(request: Request, response: Response) -> schemas.Health:
-        model = request.app.state.desk.version
-        response.status_code = 200 if model else 503
-        return schemas.Health(status="ready", detail=model) if model else schemas.Health(status="no-model", detail="run triage init")
+        state, live = request.app.state, request.app.state.live
+        model = live.desk.version
+        if state.front.draining or not model:
+            response.status_code = 503
+            return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=live.trouble())
+        return schemas.Health(status="ready", detail=model, refused=live.trouble())
 
 
 def _add_page(app: FastAPI) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.archive import app as archive_app
+from api.doctor import app as doctor_app
 from api.keys import keys_app
 from api.models import models_app
 from api.register import register_app
+from api.serving import app as serving_app
 from api.training import app as training_app
 from triage.errors import InputError, TriageError
 
@@ -35,6 +36,8 @@ app = typer.Typer(
 
 app.add_typer(archive_app)
 app.add_typer(training_app)
+app.add_typer(serving_app)
+app.add_typer(doctor_app)
 app.add_typer(models_app, name="models")
 app.add_typer(register_app, name="register")
 app.add_typer(keys_app, name="keys")
@@ -75,41 +78,6 @@ def init(again: Annotated[bool, typer.Option("--again", help="重新训练初始
     with _progress() as told:
         version = train.train_starter(home, taxonomy, segmenter, told=told) if again else train.ensure_model(home, taxonomy, segmenter, told)
     print(orjson.dumps({"home": str(home.resolve()), "model": version}).decode() if as_json else f"{home.resolve()}: {version}")
-
-
-@app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="监听地址 / address; TRIAGE_HOST")] = "",
-    port: Annotated[int, typer.Option(help="端口 / port; TRIAGE_PORT", min=0, max=65535)] = -1,
-) -> None:
-    """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
-    import uvicorn
-
-    from api import access
-    from api.app import create_app
-    from api.settings import settings
-
-    known = settings()
-    address = (host or known.host, known.port if port < 0 else port)
-    if notice := access.check_address(address[0], known):
-        print(f"triage: {notice}", file=sys.stderr)
-    listening = _listen(*address)
-    service = create_app(_desk(), known)
-    print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)
-    server = uvicorn.Server(uvicorn.Config(service, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
-    server.run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before the model is loaded: who cannot have it should hear so at once."""
-    from api.settings import SettingsError
-
-    try:
-        return socket.create_server((host, port), backlog=2048)
-    except OSError as error:
-        raise SettingsError(
-            f"TRIAGE_HOST, TRIAGE_PORT: cannot listen on {host}:{port} ({error.strerror}). A free port of this machine is needed. Choose another, or stop what holds it."
-        ) from error
 
 
 def read_letter(letter: str) -> str:
@@ -194,6 +162,7 @@ def _print_json(decision: Decision) -> None:
 
 def main() -> None:
     """The command ``triage``: prints an error that a user can mend in one line, and exits with its status."""
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115  # one may be closed, and stays open to the end
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a C locale must not stop a Chinese answer
     sys.argv = [os.fsencode(word).decode("utf-8", "surrogateescape") for word in sys.argv]
@@ -202,3 +171,6 @@ def main() -> None:
     except TriageError as error:
         print(f"triage: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
+    except MemoryError:
+        print("triage: system: too little memory. The desk and its model need about 300 MB. Raise the limit (`ulimit -v`, MemoryMax).", file=sys.stderr)
+        sys.exit(8)

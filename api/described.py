@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 GUARDED = ("bad-host", "key-refused", "key-mistyped", "missing-scope", "no-keys", "cross-site", "too-many-calls", "too-many-wrong-keys", "unforeseen")
+FRONT = ("late", "headers-too-large", "starting", "draining", "busy")  # what api.front and api.wire answer before a call is looked at
 REGISTER_FAULTS = (*(kind for kind in KINDS if kind.startswith("register")), "storage")
 _SENT = ("empty-body", "invalid-json", "invalid-unicode", "not-utf8", "json-too-deep", "number-out-of-range", "duplicate-key", "body-too-large")
 _READ = ("unsupported-media-type", "unsupported-charset", "object-expected", "unknown-field", "invalid-input", "text-too-long")
@@ -45,14 +46,16 @@ MEANINGS = {
     401: "没有有效的密钥",
     403: "没有这项权限",
     404: "没有这封来信",
+    408: "30 秒内没有收到完整请求,连接随即关闭",
     409: "与先前的请求冲突",
     412: "来信在此期间已有变化",
     413: "内容过大",
     415: "不支持的内容类型",
     422: "内容不符合要求",
     429: "调用过于频繁",
+    431: "请求头超过 100 个或 32 KiB",
     500: "内部错误",
-    503: "登记簿暂时不可用",
+    503: "正在启动、正在停止、过于繁忙,或登记簿暂时不可用",
     507: "存储已满",
 }
 
@@ -65,7 +68,7 @@ def call(described: Call) -> Call:
 
 
 def _call(right: str, answers: dict[int, Any], *kinds: str, parameters: tuple[Any, ...] = (), body: Any = None) -> Call:
-    described: Call = {"security": [{"key": []}], "x-right": right, "responses": answers | problems(*kinds, *GUARDED, *REGISTER_FAULTS)}
+    described: Call = {"security": [{"key": []}], "x-right": right, "responses": answers | problems(*kinds, *FRONT, *GUARDED, *REGISTER_FAULTS)}
     if parameters:
         described["parameters"] = list(parameters)
     return described | ({"requestBody": body} if body else {})

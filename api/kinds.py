@@ -59,6 +59,7 @@ KINDS = {
     "stale-letter": Kind(
         412, "来信在此期间已有变化", "If-Match: the letter has changed since. What was said meanwhile should be read first. Get it again, then correct it."
     ),
+    "late": Kind(408, "请求没有按时传完", "request: not complete after 30 seconds. Send it without pauses."),
     "body-too-large": Kind(413, "请求体过大", "body: more than 8000000 bytes. TRIAGE_MAX_BODY is the limit. Send fewer letters in a call, or raise it."),
     "too-many-items": Kind(413, "一次提交的来信过多", "letters: 1001 letters. Allowed are 1 to 1000 in a call. Split the batch."),
     "unsupported-media-type": Kind(
@@ -95,10 +96,14 @@ KINDS = {
     "too-many-wrong-keys": Kind(
         429, "错误密钥过多", "Authorization: more than 20 wrong keys in a minute from this address. A right one is answered at once. Correct the key."
     ),
+    "headers-too-large": Kind(431, "请求头过大", "headers: more than 100, or than 32768 bytes. Send fewer."),
     "unforeseen": Kind(500, "内部错误", "server: KeyError. Nothing was stored. Report it with the time of the call."),
     "invalid-taxonomy": Kind(
         500, "本单位的分类文件有误", "taxonomy: a file of the office contradicts itself. Nothing was stored. Its steward runs `triage register verify`."
     ),
+    "starting": Kind(503, "正在启动", "server: is opening the desk. It answers when that is done. Send it again in a second."),
+    "draining": Kind(503, "正在停止", "server: is stopping. What it had accepted is answered. Send it again in a second."),
+    "busy": Kind(503, "过于繁忙", "server: as many requests in work as it can answer soon (64). Send it again in a second."),
     "model-refused": Kind(503, "模型不可用", "models: a model folder is missing or damaged. Nothing was changed. Its steward runs `triage models verify`."),
     "register": _register("登记簿出错", "failed", "Its steward runs `triage register verify`"),
     "register-absent": _register("登记簿不存在", "does not exist", "Its steward runs `triage register init`"),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from api import access, bodies, described, schemas
 from triage.register import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from api.work import Work
     from triage.desk import Desk
     from triage.letter import Decision, Letter
 
@@ -25,16 +27,31 @@ async def classify(request: Request) -> Response:
     """Decide one letter, or up to 1,000 (`{"letters": [...]}`), in order. An empty or unreadable letter is "not classified", for review."""
     access.caller_of(request).check(keys.CLASSIFY)
     letters, batch = schemas.letters_of(await bodies.json_of(request))
-    decisions = [decision.as_dict() for decision in await decided(request, letters)]
-    return Response(orjson.dumps({"decisions": decisions} if batch else decisions[0]), media_type="application/json")
+    return Response(await decided(request, letters, _batch if batch else _single), media_type="application/json")
 
 
-async def decided(request: Request, letters: Sequence[Letter]) -> list[Decision]:
-    """One decision a letter, by the desk of this request; not on the event loop."""
-    return await run_in_threadpool(desk_of(request).decide, letters)
+async def decided(request: Request, letters: Sequence[Letter], render: Callable[[list[Decision]], Any]) -> Any:
+    """What ``render`` makes of the decisions on these letters, by this request's desk, off the event loop. Raises ClientDisconnect when its client has gone."""
+    work: Work = request.app.state.work
+    request.state.waiting = waiting = work.decide(desk_of(request), letters, render)
+    try:
+        return await waiting
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task and task.cancelling():  # the server ends; otherwise the wire gave the letters up
+            raise
+        raise ClientDisconnect from None
 
 
 def desk_of(request: Request) -> Desk:
-    """The desk that answers this request."""
-    desk: Desk = request.app.state.desk
+    """The desk of this request: the one that was live when it came, and the same to its end."""
+    desk: Desk = request.state.desk
     return desk
+
+
+def _single(decisions: list[Decision]) -> bytes:
+    return orjson.dumps(decisions[0])
+
+
+def _batch(decisions: list[Decision]) -> bytes:
+    return orjson.dumps({"decisions": decisions})

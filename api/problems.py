@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from api import logs
+from api.figures import CLOSED
 from api.kinds import KINDS
 from triage.errors import TriageError
 
@@ -38,9 +41,15 @@ class RefusedError(TriageError):
 
 def problem(status: int, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """One error as a response."""
+    return Response(body_of(status, kind, detail), status, headers, "application/problem+json")
+
+
+def body_of(status: int, kind: str, detail: str) -> bytes:
+    """One error as JSON, with the id of the request that it answers."""
     title = KINDS[kind].title if kind in KINDS else HTTPStatus(status).phrase
-    body = {"type": f"{URN}{kind}", "title": title, "status": status, "detail": detail}
-    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+    told = {"type": f"{URN}{kind}", "title": title, "status": status, "detail": logs.plain(detail)}
+    request = logs.request_id.get()
+    return orjson.dumps(told | {"request_id": request} if request else told)
 
 
 def of(error: TriageError) -> Response:
@@ -61,6 +70,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TriageError, _triage)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -84,6 +94,11 @@ def _allowed(request: Request) -> list[str]:
 
 async def _validation(_: Request, __: Exception) -> Response:
     return problem(422, "invalid-request", "request: a parameter is missing or of the wrong kind. The parameters are listed under /docs. Correct the call.")
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears this; the log and the figures do."""
+    return Response(status_code=CLOSED)
 
 
 async def _unforeseen(_: Request, error: Exception) -> Response:

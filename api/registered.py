@@ -41,7 +41,7 @@ async def register(request: Request) -> Response:
     letter = schemas.letter_of(body)
 
     async def work(claim: Claim | None) -> Answer:
-        decision = (await decided(request, [letter]))[0]
+        decision = (await decided(request, [letter], list))[0]
         return await door.call(lambda: _entered(door.register(), letter, decision, caller, claim))
 
     return await once.answered(request, caller, body, work)

@@ -161,13 +161,15 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str = Field("", description="as in X-Request-ID, and in the server's log")
 
 
 class Health(BaseModel):
-    """A probe's answer."""
+    """A probe's answer. ``refused`` says why the model that should be live is not; the one before serves on."""
 
     status: str
     detail: str = ""
+    refused: str = ""
 
 
 def letters_of(body: Any) -> tuple[list[Letter], bool]:

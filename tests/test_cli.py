@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from io import StringIO
@@ -100,6 +99,12 @@ def test_a_c_locale_still_answers_in_chinese(process):
     assert "拖欠工资" in done.stdout.decode()
 
 
+def test_a_closed_standard_error_is_no_trouble(home):
+    command = [sys.executable, "-c", "from api.cli import main; main()", "classify", LETTER]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=os.environ | {"TRIAGE_HOME": str(home)}, check=True, preexec_fn=lambda: os.close(2))
+    assert json.loads(done.stdout)["category"]["code"] == "wages"
+
+
 def test_init_says_where_and_which_model(run, home, desk):
     assert json.loads(run("init", "--json").stdout) == {"home": str(home.resolve()), "model": desk.version}
 
@@ -112,20 +117,6 @@ def test_no_command_shows_the_help(run):
 def test_the_help_enters_no_heavy_room(run):
     code = "import sys, api.cli; print([name for name in ('numpy', 'sklearn', 'fastapi', 'rjieba', 'pydantic', 'scipy', 'sqlalchemy', 'cryptography') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
-
-
-def test_serve_answers_over_http_and_ends_when_told(home):
-    import urllib.request
-
-    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "TRIAGE_HOME": str(home)}) as server:
-        address = server.stderr.readline().decode().strip().removesuffix("/docs")
-        body = json.dumps({"text": LETTER}).encode()
-        request = urllib.request.Request(f"{address}/v1/classify", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            assert json.load(answer)["category"]["code"] == "wages"
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=40) in (0, -signal.SIGTERM)
 
 
 def test_a_port_in_use_is_named_and_exits_with_2(run):

@@ -1,0 +1,91 @@
+"""The HTTP protocol of a worker: uvicorn's, with limits on how long a request may take to arrive and how large its head may be.
+
+uvicorn has neither: a client that sends half a request and falls silent would hold its connection for ever, and one that never ends its
+headers would fill the memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.problems import body_of
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from api.figures import Figures
+
+ARRIVAL = 30.0  # seconds from a request's first byte to its last
+HEAD = 65_536  # bytes of a request line and headers that are not yet complete
+CONNECTIONS = 2_000  # open ones of a worker
+LATE = b"HTTP/1.1 408 Request Timeout\r\n"
+LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+
+
+class Wire(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *positional: Any, figures: Figures, arrival: float = ARRIVAL, **named: Any) -> None:
+        super().__init__(*positional, **named)
+        self._figures, self._arrival = figures, arrival
+        self._timer: asyncio.TimerHandle | None = None
+        self._head = 0  # bytes since the last complete head
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:
+            transport.abort()
+        else:
+            self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._arrived()
+        if self.cycle and not self.cycle.response_complete:
+            self._figures.add("disconnects")
+            waiting = self.cycle.scope.get("state", {}).get("waiting")
+            if waiting:
+                waiting.cancel()  # nobody wants these letters decided any more
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._timer is None:
+            self._expect()
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD and not self.transport.is_closing():
+            self._refuse(LARGE, 431, "headers-too-large", f"headers: more than {HEAD} bytes. Send fewer.")
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._head = -1 << 62  # a body is counted by who reads it
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head = 0
+        self._arrived()
+
+    def _expect(self) -> None:
+        """A request is on its way."""
+        self._timer = self.loop.call_later(self._arrival, self._late)
+
+    def _arrived(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            self._refuse(LATE, 408, "late", f"request: not complete after {self._arrival:g} seconds. Send it without pauses.")
+
+    def _refuse(self, line: bytes, status: int, kind: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        body = body_of(status, kind, detail)
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(line + head + body)
+        self.transport.close()

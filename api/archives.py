@@ -7,26 +7,24 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from api import access, described
 from api.archive import Headers
-from api.schemas import Problem
 from triage.archive import orders
 from triage.archive.job import refused_place
 from triage.archive.parts import storing
 from triage.errors import InputError, UsageError
+from triage.register import keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
 BLOCK = 1 << 20  # bytes of an upload that are written at a time
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
-_NONE: dict[int | str, dict[str, Any]] = {404: _PROBLEM | {"description": "没有这个档案任务"}}
-_FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 class Form(StrEnum):
@@ -92,22 +90,26 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(app.state.archives.stop)
 
 
-# Who may hand in and fetch archives is asked for in one place: dependencies=[...] here.
-router = APIRouter(prefix="/v1/archives", lifespan=_running)
+def _may(request: Request) -> None:
+    """Raise RefusedError when whoever calls may not."""
+    access.caller_of(request).check(keys.ARCHIVE)
 
 
-@router.post(
-    "",
-    status_code=202,
-    summary="交来一批来信",
-    responses={
-        400: _PROBLEM | {"description": "请求体为空"},
-        413: _PROBLEM | {"description": "文件超过 TRIAGE_MAX_ARCHIVE"},
-        415: _PROBLEM | {"description": "请求体须是文件本身"},
-        507: _PROBLEM | {"description": "磁盘写不下"},
-    },
-    openapi_extra={"requestBody": _FILE | {"required": True, "description": "文件本身:表格、单封来信或压缩包"}},
+router = APIRouter(prefix="/v1/archives", tags=["档案"], dependencies=[Depends(_may)], lifespan=_running)
+
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BODY = {"required": True, "content": _FILE, "description": "文件本身:表格、单封来信或压缩包"}
+_SENT = described.of_right(
+    keys.ARCHIVE, {202: described.ok(ArchiveOut, "已收下,排队办理")}, "empty-body", "body-too-large", "unsupported-media-type", "invalid-request", body=_BODY
 )
+_LISTED = described.of_right(keys.ARCHIVE, {200: described.ok(ArchivesOut, "全部档案任务,先交的在前")})
+_ONE = described.of_right(keys.ARCHIVE, {200: described.ok(ArchiveOut, "办到哪里;办完时附统计,失败时附原因")}, "no-such-archive")
+_DECIDED = described.of_right(keys.ARCHIVE, {200: {"description": "结果文件", "content": _FILE}}, "no-such-archive", "archive-not-done")
+_REFUSED = described.of_right(keys.ARCHIVE, {200: {"description": "拒收的行", "content": _FILE}}, "no-such-archive", "nothing-refused", "archive-not-done")
+_REMOVED = described.of_right(keys.ARCHIVE, {204: {"description": "已删除"}}, "no-such-archive")
+
+
+@router.post("", status_code=202, summary="交来一批来信", **described.call(_SENT))
 async def hand_in(request: Request, response: Response, wanted: Annotated[AskedIn, Query()]) -> ArchiveOut:
     """The body is the file, whatever its format; the answer says under which id it is found. Nothing is decided before it is here whole."""
     _check_kind(request)
@@ -124,51 +126,37 @@ async def hand_in(request: Request, response: Response, wanted: Annotated[AskedI
     return _told(orders.find(home, found))
 
 
-@router.get("", summary="所有档案任务")
+@router.get("", summary="所有档案任务", **described.call(_LISTED))
 def listed(request: Request) -> ArchivesOut:
     """Every archive that is kept, the earliest first. They are done one after the other."""
     home = request.app.state.settings.home
     return ArchivesOut(archives=[_told(orders.find(home, name)) for name in orders.names(home)])
 
 
-@router.get("/{archive}", summary="档案任务的进度", responses=_NONE)
+@router.get("/{archive}", summary="档案任务的进度", **described.call(_ONE))
 def progress(request: Request, archive: str) -> ArchiveOut:
     """How far it is; when it is done, the summary; when it failed, why."""
     return _told(orders.find(request.app.state.settings.home, archive))
 
 
-@router.get(
-    "/{archive}/output",
-    summary="下载分办结果",
-    response_class=FileResponse,
-    responses=_NONE | {200: _FILE | {"description": "结果文件"}, 409: _PROBLEM | {"description": "还没有做完"}},
-)
+@router.get("/{archive}/output", summary="下载分办结果", response_class=FileResponse, **described.call(_DECIDED))
 def output(request: Request, archive: str) -> FileResponse:
     """The decisions, as one file."""
     path, name = _done(request, archive)
-    return FileResponse(path, filename=name)
+    return FileResponse(path, filename=name, media_type="application/octet-stream")
 
 
-@router.get(
-    "/{archive}/refused",
-    summary="下载拒收的行",
-    response_class=FileResponse,
-    responses={
-        404: _PROBLEM | {"description": "没有这个档案任务,或没有拒收的行"},
-        200: _FILE | {"description": "拒收的行"},
-        409: _PROBLEM | {"description": "还没有做完"},
-    },
-)
+@router.get("/{archive}/refused", summary="下载拒收的行", response_class=FileResponse, **described.call(_REFUSED))
 def refused(request: Request, archive: str) -> FileResponse:
     """The rows that could not be used, with number and reason, and without a word of the letter."""
     path, name = _done(request, archive)
     place = refused_place(path)
     if not place.exists():
-        raise InputError("archive: no row of it was refused. The decisions are under /output. Fetch those.", kind="not-found", status=404)
-    return FileResponse(place, filename=refused_place(path.with_name(name)).name)
+        raise InputError("archive: no row of it was refused. The decisions are under /output. Fetch those.", kind="nothing-refused", status=404)
+    return FileResponse(place, filename=refused_place(path.with_name(name)).name, media_type="application/octet-stream")
 
 
-@router.delete("/{archive}", status_code=204, summary="删除档案任务", responses=_NONE)
+@router.delete("/{archive}", status_code=204, summary="删除档案任务", **described.call(_REMOVED))
 def remove(request: Request, archive: str) -> None:
     """The letters, the decisions and what was being done with them."""
     orders.delete(request.app.state.settings.home, archive)

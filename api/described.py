@@ -45,7 +45,7 @@ MEANINGS = {
     400: "请求无法读取",
     401: "没有有效的密钥",
     403: "没有这项权限",
-    404: "没有这封来信",
+    404: "没有这封来信,或没有这个档案任务",
     408: "30 秒内没有收到完整请求,连接随即关闭",
     409: "与先前的请求冲突",
     412: "来信在此期间已有变化",
@@ -67,7 +67,8 @@ def call(described: Call) -> Call:
     return {"responses": described["responses"], "openapi_extra": {name: value for name, value in described.items() if name != "responses"}}
 
 
-def _call(right: str, answers: dict[int, Any], *kinds: str, parameters: tuple[Any, ...] = (), body: Any = None) -> Call:
+def of_right(right: str, answers: dict[int, Any], *kinds: str, parameters: tuple[Any, ...] = (), body: Any = None) -> Call:
+    """A call for who has this right: its answers, the kinds of its problems, its parameters and its body."""
     described: Call = {"security": [{"key": []}], "x-right": right, "responses": answers | problems(*kinds, *FRONT, *GUARDED, *REGISTER_FAULTS)}
     if parameters:
         described["parameters"] = list(parameters)
@@ -140,14 +141,14 @@ _ONE_OR_MORE = {
     },
 }
 
-CLASSIFY = _call(
+CLASSIFY = of_right(
     "classify",
     {200: ok(schemas.DecisionOut | schemas.DecisionsOut, "一封来信得一份分办意见;一批来信得同序的一批")},
     *BODY,
     "too-many-items",
     body=_ONE_OR_MORE,
 )
-REGISTER = _call(
+REGISTER = of_right(
     "register",
     {
         201: ok(shapes.EnteredOut, "已登记,附分办意见", LOCATION | REPLAYED),
@@ -159,7 +160,7 @@ REGISTER = _call(
     parameters=(once.HEADER,),
     body=body_of(schemas.LetterIn, "一封来信"),
 )
-LIST = _call(
+LIST = of_right(
     "list",
     {200: ok(shapes.PageOut, "一页来信,新的在前")},
     "bad-cursor",
@@ -168,8 +169,8 @@ LIST = _call(
     "unknown-code",
     parameters=tuple(queries.DESCRIBED),
 )
-RECORD = _call("read", {200: ok(shapes.RecordOut, "来信及其分办意见、更正、退回", ETAG)}, "no-such-letter", parameters=(queries.ID,))
-CORRECT = _call(
+RECORD = of_right("read", {200: ok(shapes.RecordOut, "来信及其分办意见、更正、退回", ETAG)}, "no-such-letter", parameters=(queries.ID,))
+CORRECT = of_right(
     "correct",
     {201: ok(shapes.CorrectionOut, "已更正", REPLAYED)},
     *VERDICT,
@@ -178,7 +179,7 @@ CORRECT = _call(
     parameters=(queries.ID, once.HEADER, IF_MATCH),
     body=body_of(shapes.CorrectionIn, "更正类别和承办单位"),
 )
-RETURN = _call(
+RETURN = of_right(
     "return",
     {201: ok(shapes.ReturnOut, "已退回", REPLAYED)},
     *VERDICT,
@@ -186,6 +187,6 @@ RETURN = _call(
     parameters=(queries.ID, once.HEADER),
     body=body_of(shapes.ReturnIn, "退回"),
 )
-CATEGORIES = _call("", {200: ok(list[schemas.CategoryListed], "全部类别")})
-DEPARTMENTS = _call("", {200: ok(list[schemas.DepartmentListed], "全部承办单位")})
-MODELS = _call("models", {200: ok(schemas.ModelsOut, "全部模型版本")}, "model-refused")
+CATEGORIES = of_right("", {200: ok(list[schemas.CategoryListed], "全部类别")})
+DEPARTMENTS = of_right("", {200: ok(list[schemas.DepartmentListed], "全部承办单位")})
+MODELS = of_right("models", {200: ok(schemas.ModelsOut, "全部模型版本")}, "model-refused")

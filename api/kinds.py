@@ -49,12 +49,17 @@ KINDS = {
     "no-such-letter": Kind(
         404, "登记簿中没有这封来信", "letter: no letter of this id is registered. Ids are those that registering gave. Look it up in the list."
     ),
+    "no-such-archive": Kind(404, "没有这个档案任务", "archive: no such id. GET /v1/archives lists those that are kept. Correct the id."),
+    "nothing-refused": Kind(404, "没有拒收的行", "archive: no row of it was refused. The decisions are under /output. Fetch those."),
     "method-not-allowed": Kind(405, "不支持的方法", "request: Method Not Allowed. The calls are listed under /docs. Correct address or method."),
     "idempotency-running": Kind(409, "同一请求正在处理", "Idempotency-Key: its first call is still running. One at a time is allowed. Try again in a moment."),
     "other-letter-same-id": Kind(
         409,
         "同一编号对应了另一封来信",
         "id: this source gave the same id to another letter before. An id stands for one letter. Send this one with an id of its own.",
+    ),
+    "archive-not-done": Kind(
+        409, "档案任务还没有办完", "archive: running, so there is no output. An archive that is done has one. Ask GET /v1/archives/{id} how far it is."
     ),
     "stale-letter": Kind(
         412, "来信在此期间已有变化", "If-Match: the letter has changed since. What was said meanwhile should be read first. Get it again, then correct it."
@@ -74,6 +79,9 @@ KINDS = {
         422,
         "未知参数",
         'query: unknown parameter "departement" (nearest "department"). Allowed: department, category, review, since, until, limit, cursor. Correct the name.',
+    ),
+    "invalid-request": Kind(
+        422, "参数缺失或不正确", "request: a parameter is missing or of the wrong kind. The parameters are listed under /docs. Correct the call."
     ),
     "invalid-input": Kind(422, "字段不符合要求", "body: id: Input should be a valid string. The fields are listed under /docs. Correct them."),
     "invalid-parameter": Kind(422, "参数不符合要求", "limit: not a whole number from 1 to 1000. It stands once. Correct it."),

@@ -6,7 +6,7 @@ import os
 import time
 
 import pytest
-from starlette.testclient import TestClient
+from doors import Door
 
 from api.app import create_app
 from api.settings import Settings
@@ -30,7 +30,7 @@ def letters(count, *bad):
 @pytest.fixture
 def client(office, segmenter):
     desk = open_desk(office, taxonomies.load(office), segmenter)
-    with TestClient(create_app(desk, Settings(home=office, max_archive=2_000_000)), raise_server_exceptions=False) as opened:
+    with Door(create_app(desk, Settings(home=office, max_archive=2_000_000))) as opened:
         yield opened
         for archive in opened.get("/v1/archives").json()["archives"]:
             opened.delete(f"/v1/archives/{archive['id']}")
@@ -85,7 +85,7 @@ def test_an_archive_goes_on_in_the_next_server_where_it_was(queue, office, segme
         orders.perform(office, folder, interrupted)
     assert (orders.state(folder)["state"], orders.state(folder)["letters"]) == ("running", 1_000)
     desk = open_desk(office, taxonomies.load(office), segmenter)
-    with TestClient(create_app(desk, Settings(home=office))) as again:
+    with Door(create_app(desk, Settings(home=office))) as again:
         until(lambda: again.get(f"/v1/archives/{folder.name}").json()["state"] in {"done", "failed"})
         assert again.get(f"/v1/archives/{folder.name}").json()["summary"]["resumed"] == 1_000
         fetched = again.get(f"/v1/archives/{folder.name}/output").content

@@ -107,7 +107,7 @@ def test_the_table_of_rights_is_that_of_the_program(desk):
     from api.app import create_app
     from triage.register.keys import ROLES
 
-    rows = re.findall(r"^\| `(GET|POST) (/v1\S*)` \| `(\w+)` \| (.*) \|$", text("docs/http.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `(GET|POST|DELETE) (/v1\S*)` \| `(\w+)` \| (.*) \|$", text("docs/http.md"), re.MULTILINE)
     told = {(method, path): (right, [bool(cell.strip()) for cell in cells.split("|")]) for method, path, right, cells in rows}
     paths = create_app(desk, Settings()).openapi()["paths"]
     known = {(method.upper(), path): calls[method]["x-right"] for path, calls in paths.items() for method in calls if calls[method].get("x-right")}

@@ -88,7 +88,7 @@ def find(home: Path, name: str) -> Path:
     """The folder of an order. Raises InputError (404) when there is none, or it was deleted."""
     folder = home / FOLDER / name
     if re.fullmatch(r"[0-9a-f]{32}", name) is None or not (folder / ASKED).exists() or (folder / DELETED).exists():
-        raise InputError("archive: no such id. GET /v1/archives lists those that are kept. Correct the id.", kind="not-found", status=404)
+        raise InputError("archive: no such id. GET /v1/archives lists those that are kept. Correct the id.", kind="no-such-archive", status=404)
     return folder
 
 

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     from triage.register.book import Register
 
-CLASSIFY, REGISTER, READ, LIST, CORRECT, RETURN, MODELS = "classify", "register", "read", "list", "correct", "return", "models"
+CLASSIFY, REGISTER, READ, LIST, CORRECT, RETURN = "classify", "register", "read", "list", "correct", "return"
+ARCHIVE, MODELS = "archive", "models"
 ROLES: dict[str, frozenset[str]] = {
     "intake": frozenset({CLASSIFY, REGISTER, READ}),  # reads the letters that it registered, and no others
-    "staff": frozenset({READ, LIST, CORRECT, RETURN}),
-    "steward": frozenset({CLASSIFY, REGISTER, READ, LIST, CORRECT, RETURN, MODELS}),
+    "staff": frozenset({READ, LIST, CORRECT, RETURN, ARCHIVE}),
+    "steward": frozenset({CLASSIFY, REGISTER, READ, LIST, CORRECT, RETURN, ARCHIVE, MODELS}),
 }
 PREFIX = "ltk_"
 LONGEST_NAME = 64

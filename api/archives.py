@@ -97,16 +97,27 @@ def _may(request: Request) -> None:
 
 router = APIRouter(prefix="/v1/archives", tags=["档案"], dependencies=[Depends(_may)], lifespan=_running)
 
+_ASKED = ("invalid-request",)
+_PLACE = {"Location": {"schema": {"type": "string"}, "example": f"/v1/archives/{'0' * 32}", "description": "进度的地址"}}
 _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _BODY = {"required": True, "content": _FILE, "description": "文件本身:表格、单封来信或压缩包"}
 _SENT = described.of_right(
-    keys.ARCHIVE, {202: described.ok(ArchiveOut, "已收下,排队办理")}, "empty-body", "body-too-large", "unsupported-media-type", "invalid-request", body=_BODY
+    keys.ARCHIVE, {202: described.ok(ArchiveOut, "已收下,排队办理", _PLACE)}, "empty-body", "body-too-large", "unsupported-media-type", *_ASKED, body=_BODY
 )
-_LISTED = described.of_right(keys.ARCHIVE, {200: described.ok(ArchivesOut, "全部档案任务,先交的在前")})
-_ONE = described.of_right(keys.ARCHIVE, {200: described.ok(ArchiveOut, "办到哪里;办完时附统计,失败时附原因")}, "no-such-archive")
-_DECIDED = described.of_right(keys.ARCHIVE, {200: {"description": "结果文件", "content": _FILE}}, "no-such-archive", "archive-not-done")
-_REFUSED = described.of_right(keys.ARCHIVE, {200: {"description": "拒收的行", "content": _FILE}}, "no-such-archive", "nothing-refused", "archive-not-done")
-_REMOVED = described.of_right(keys.ARCHIVE, {204: {"description": "已删除"}}, "no-such-archive")
+_LISTED = described.of_right(keys.ARCHIVE, {200: described.ok(ArchivesOut, "全部档案任务,先交的在前")}, *_ASKED)
+_ONE = described.of_right(keys.ARCHIVE, {200: described.ok(ArchiveOut, "办到哪里;办完时附统计,失败时附原因")}, "no-such-archive", *_ASKED)
+_DECIDED = described.of_right(
+    keys.ARCHIVE, {200: {"description": "结果文件", "content": _FILE, "headers": described.RATE}}, "no-such-archive", "archive-not-done", *_ASKED
+)
+_REFUSED = described.of_right(
+    keys.ARCHIVE,
+    {200: {"description": "拒收的行", "content": _FILE, "headers": described.RATE}},
+    "no-such-archive",
+    "nothing-refused",
+    "archive-not-done",
+    *_ASKED,
+)
+_REMOVED = described.of_right(keys.ARCHIVE, {204: {"description": "已删除", "headers": described.RATE}}, "no-such-archive", *_ASKED)
 
 
 @router.post("", status_code=202, summary="交来一批来信", **described.call(_SENT))
@@ -156,7 +167,7 @@ def refused(request: Request, archive: str) -> FileResponse:
     return FileResponse(place, filename=refused_place(path.with_name(name)).name, media_type="application/octet-stream")
 
 
-@router.delete("/{archive}", status_code=204, summary="删除档案任务", **described.call(_REMOVED))
+@router.delete("/{archive}", status_code=204, response_class=Response, summary="删除档案任务", **described.call(_REMOVED))
 def remove(request: Request, archive: str) -> None:
     """The letters, the decisions and what was being done with them."""
     orders.delete(request.app.state.settings.home, archive)

@@ -99,6 +99,7 @@ router = APIRouter(prefix="/v1/archives", tags=["档案"], dependencies=[Depends
 
 _ASKED = ("invalid-request",)
 _PLACE = {"Location": {"schema": {"type": "string"}, "example": f"/v1/archives/{'0' * 32}", "description": "进度的地址"}}
+_MARK = {"ETag": {"schema": {"type": "string"}, "description": "文件的标记"}}
 _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _BODY = {"required": True, "content": _FILE, "description": "文件本身:表格、单封来信或压缩包"}
 _SENT = described.of_right(
@@ -107,11 +108,11 @@ _SENT = described.of_right(
 _LISTED = described.of_right(keys.ARCHIVE, {200: described.ok(ArchivesOut, "全部档案任务,先交的在前")}, *_ASKED)
 _ONE = described.of_right(keys.ARCHIVE, {200: described.ok(ArchiveOut, "办到哪里;办完时附统计,失败时附原因")}, "no-such-archive", *_ASKED)
 _DECIDED = described.of_right(
-    keys.ARCHIVE, {200: {"description": "结果文件", "content": _FILE, "headers": described.RATE}}, "no-such-archive", "archive-not-done", *_ASKED
+    keys.ARCHIVE, {200: {"description": "结果文件", "content": _FILE, "headers": described.RATE | _MARK}}, "no-such-archive", "archive-not-done", *_ASKED
 )
 _REFUSED = described.of_right(
     keys.ARCHIVE,
-    {200: {"description": "拒收的行", "content": _FILE, "headers": described.RATE}},
+    {200: {"description": "拒收的行", "content": _FILE, "headers": described.RATE | _MARK}},
     "no-such-archive",
     "nothing-refused",
     "archive-not-done",

@@ -91,11 +91,12 @@ def serve(
 
     known = settings()
     address = (host or known.host, known.port if port < 0 else port)
-    if notice := access.check_address(address[0], known):
-        print(f"triage: {notice}", file=sys.stderr)
+    notice = access.check_address(address[0], known)
     listening = _listen(*address)
     service = create_app(_desk(), known)
     print(f"http://{address[0]}:{listening.getsockname()[1]}/docs", file=sys.stderr)
+    if notice:
+        print(f"triage: {notice}", file=sys.stderr)
     server = uvicorn.Server(uvicorn.Config(service, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
     server.run(sockets=[listening])
 

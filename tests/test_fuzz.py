@@ -20,7 +20,7 @@ def service(desk, tmp_path_factory):
 def test_every_operation_keeps_what_its_description_says(service):
     client, headers, letter = service
     seen = {operation.label: fuzzing.call(operation, headers, letter, EXAMPLES) for operation in fuzzing.operations(client.app)}
-    assert len(seen) == 11
+    assert len(seen) >= 11
     for label, statuses in seen.items():
         assert set(statuses) <= fuzzing.DOCUMENTED, label
         assert {200, 201} & set(statuses) or "/{id}/" in label, label

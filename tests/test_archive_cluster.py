@@ -20,7 +20,11 @@ SENTENCES = ["青石桥工地的包工头欠我们六个人四个月工资不给
 def dask():
     """The address of a scheduler with two workers, which come back when they die."""
     distributed = pytest.importorskip("distributed", reason="no Dask on this machine: pip install 'letter-triage[dask]' brings it")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None, silence_logs=50) as running:
+    patient = {"distributed.comm.timeouts.connect": "300s", "distributed.comm.timeouts.tcp": "300s"}  # a busy machine is no lost one
+    with (
+        pytest.importorskip("dask").config.set(patient),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None, silence_logs=50) as running,
+    ):
         yield f"dask:{running.scheduler_address}"
 
 

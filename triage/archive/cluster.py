@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from triage.archive.plan import Order
 
 DASK, SPARK = "dask:", "spark"
-ANSWER = 30.0  # seconds that a scheduler has to answer, and a first worker to be there
+ANSWER = 60.0  # seconds that a scheduler has to answer, and a first worker to be there
 STARTS = 3  # of one share in one round: Dask gives a task up for good when four workers died of it
 ROUNDS = 4
 _ALLOWED = 'dask:tcp://HOST:PORT of a running Dask scheduler, or "spark"'

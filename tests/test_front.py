@@ -140,6 +140,23 @@ def test_past_the_bound_of_work_a_request_is_refused_at_once_and_probes_are_not(
     asyncio.run(run())
 
 
+def test_a_worker_that_has_become_slow_lets_in_fewer_and_always_a_few(small_desk):
+    async def run():
+        app, let, _ = held(small_desk)
+        slow = asyncio.create_task(visit(app))
+        await asyncio.sleep(2 * front.SOON_ENOUGH / front.PACE / front.FEW)
+        let.set()
+        await slow
+        let.clear()
+        waiting = [asyncio.create_task(visit(app)) for _ in range(front.FEW)]
+        await asyncio.sleep(0)
+        assert (await visit(app))[0] == 503
+        let.set()
+        assert {answer[0] for answer in await asyncio.gather(*waiting)} == {200}
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("header", [(b"content-length", b"1000"), (b"transfer-encoding", b"chunked")])
 def test_the_bodies_in_work_have_a_bound_together(small_desk, header):
     async def run():

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 OPEN = {"/healthz", "/readyz", "/metrics"}
 REQUESTS = 64  # in work of a worker at once: as many single letters are decided together
+FEW, SOON_ENOUGH = 8, 0.125  # so many are always let in; more only while what is in work takes fewer seconds than this at the pace of late
+PACE = 0.05  # weight of the latest request in that pace
 BODIES = 4  # bodies of the largest allowed size that a worker holds at once
 HEADERS, HEADER_BYTES = 100, 32_768
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -52,6 +54,7 @@ class Front:
         self.figures, self.routes = figures, routes
         self._app, self._live, self._max_body = app, live, max_body
         self._in_work = self._bytes = 0
+        self._pace = 0.0  # seconds from one answer to the next
         self._stem, self._visits = secrets.token_hex(5), count()  # of ids: asking the system for chance each time is dear
         self._numbers = {route: number for number, route in enumerate(routes)}
 
@@ -81,9 +84,11 @@ class Front:
             return await self._app(scope, receive, send)
         self._in_work, self._bytes = self._in_work + 1, self._bytes + size
         self.figures.set("in_work", self._in_work)
+        began = time.perf_counter()
         try:
             await self._app(scope, receive, send)
         finally:
+            self._pace += PACE * ((time.perf_counter() - began) / self._in_work - self._pace)  # Little's law
             self._in_work, self._bytes = self._in_work - 1, self._bytes - size
             self.figures.set("in_work", self._in_work)
 
@@ -106,7 +111,8 @@ class Front:
         if self.draining:
             why = "server: is stopping. What it had accepted is answered. Send it again in a second."
             return self._refused("draining", why, {"Connection": "close"})
-        if self._in_work >= REQUESTS or (self._in_work and self._bytes + size > BODIES * self._max_body):
+        slow = self._in_work >= FEW and self._in_work * self._pace > SOON_ENOUGH
+        if slow or self._in_work >= REQUESTS or (self._in_work and self._bytes + size > BODIES * self._max_body):
             return self._refused("busy", f"server: as many requests in work as it can answer soon ({self._in_work}). Send it again in a second.", {})
         return None
 

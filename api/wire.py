@@ -50,12 +50,15 @@ class Wire(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is None:
-            self._expect()
         self._head += len(data)
         super().data_received(data)
         if self._head > HEAD and not self.transport.is_closing():
             self._refuse(LARGE, 431, "headers-too-large", f"headers: more than {HEAD} bytes. Send fewer.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._timer is None:
+            self._expect()
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -77,10 +80,16 @@ class Wire(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = None
-        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.abort()
+        if self._answers_others():
+            self.transport.abort()  # what is written now would be taken for another request's answer
         else:
             self._refuse(LATE, 408, "late", f"request: not complete after {self._arrival:g} seconds. Send it without pauses.")
+
+    def _answers_others(self) -> bool:
+        """Whether an answer is due, or was given, that is not to the request that is still coming."""
+        if self._head < 0:
+            return bool(self.pipeline) or self.cycle.response_started
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, line: bytes, status: int, kind: str, detail: str) -> None:
         if self.transport.is_closing():

@@ -66,6 +66,7 @@ def test_the_container_copies_what_there_is_and_runs_as_nobody_special():
     "said",
     [
         f"past {front.REQUESTS} requests in work",
+        f"past {front.FEW} when those in work would take more than {front.SOON_ENOUGH:g} s",
         f"or {front.BODIES} bodies",
         f"{wire.ARRIVAL:g} s after its first byte",
         f"after {worker.KEEP_ALIVE} s",

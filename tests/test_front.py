@@ -1,6 +1,7 @@
 """Before the app: ids, bounds, limits, and a log that repeats nothing."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -135,6 +136,23 @@ def test_past_the_bound_of_work_a_request_is_refused_at_once_and_probes_are_not(
         assert {answer[0] for answer in await asyncio.gather(*waiting)} == {200}
         assert (await visit(app))[0] == 200
         assert figures.total("in_work") == 0
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_has_become_slow_lets_in_fewer_and_always_a_few(small_desk):
+    async def run():
+        app, let, _ = held(small_desk)
+        slow = asyncio.create_task(visit(app))
+        await asyncio.sleep(2 * front.SOON_ENOUGH / front.PACE / front.FEW)
+        let.set()
+        await slow
+        let.clear()
+        waiting = [asyncio.create_task(visit(app)) for _ in range(front.FEW)]
+        await asyncio.sleep(0)
+        assert (await visit(app))[0] == 503
+        let.set()
+        assert {answer[0] for answer in await asyncio.gather(*waiting)} == {200}
 
     asyncio.run(run())
 
@@ -275,8 +293,11 @@ def on_the_wire(sent, *, app, arrival=60.0):
         server = await loop.create_server(lambda: Wire(config, state, {}, figures=figures, arrival=arrival), "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(sent)
-        came = await asyncio.wait_for(reader.read(), 60)
-        writer.close()
+        came = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := await asyncio.wait_for(reader.read(65_536), 60):
+                came += part
+        writer.transport.abort()
         server.close()
         return came, figures
 
@@ -298,6 +319,28 @@ def test_a_request_that_does_not_arrive_in_time_is_ended(sent):
     came, _ = on_the_wire(sent, arrival=0.05, app=reads_all)
     assert came.startswith(b"HTTP/1.1 408 ")
     assert b"problem:late" in came
+
+
+async def answers_at_once(scope, receive, send):
+    await PlainTextResponse("done")(scope, receive, send)
+
+
+async def never_answers(scope, receive, send):
+    await receive()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sent", "app", "answers"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", answers_at_once, 1),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", never_answers, 0),
+    ],
+)
+def test_a_late_request_is_never_answered_in_another_ones_place(sent, app, answers):
+    came, _ = on_the_wire(sent, arrival=0.05, app=app)
+    assert (came.count(b"HTTP/1.1 "), came.count(b" 408 ")) == (answers, 0)
 
 
 def test_a_client_that_is_too_late_counts_as_gone():

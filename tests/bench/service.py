@@ -165,7 +165,7 @@ async def post(session, address, body, found):
 
 
 async def offered(address, lines, rate, seconds, found):
-    """So many requests a second whatever becomes of them; a client does not wait for its answer to ask again."""
+    """So many requests a second whatever becomes of them; a client does not wait for its answer to ask again. At most 512 connections."""
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=512), timeout=aiohttp.ClientTimeout(60)) as session:
@@ -212,9 +212,11 @@ def overload(options, folder):
             ("four times", 4, options.seconds),
             ("half again", 0.5, options.seconds // 4 + 1),
         ):
-            found = []
+            found, before = [], len(ours.lines("request"))
             asyncio.run(offered(ours.address, lines, share * rate, seconds, found))
             told(name, found, seconds)
+            inside = sorted(line["ms"] for line in ours.lines("request")[before:] if line["status"] == 200 and line["method"] == "POST")
+            print(f"    by the service's own log: p50 {inside[len(inside) // 2]:.0f} ms, p99 {inside[len(inside) * 99 // 100]:.0f} ms")
             print(f"    resident {resident(pids):.0f} MB; 503 without Retry-After: {sum(status == 503 and not again for status, _, _, again in found)}")
         assert pids == list(ours.workers().values()), "a worker died"
         assert ours.figure("triage_requests_in_work") == 0

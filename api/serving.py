@@ -35,14 +35,13 @@ def serve(
     os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy: workers are the parallelism
     known = settings()
     logs.listen(log)
-    if notice := access.check_address(host or known.host, known):
-        logs.write("warning", "keys", notice=notice)
+    notice = access.check_address(host or known.host, known)
     listening = _listen(host or known.host, known.port if port < 0 else port)
     _open_files()
-    raise typer.Exit(_serve(listening, workers or known.workers, known))
+    raise typer.Exit(_serve(listening, workers or known.workers, known, notice))
 
 
-def _serve(listening: socket.socket, workers: int, known: Settings) -> int:
+def _serve(listening: socket.socket, workers: int, known: Settings, notice: str) -> int:
     """Open the desk once, then let workers that share it answer. Returns the exit status."""
     from api import logs, porter
     from api.cli import _desk
@@ -58,7 +57,13 @@ def _serve(listening: socket.socket, workers: int, known: Settings) -> int:
     crew = Crew(workers, figures, lambda _, lifeline: run(desk, known, figures, listening, lifeline))
     address, port = listening.getsockname()[:2]
     ready = f"http://{f'[{address}]' if ':' in address else address}:{port}/docs"
-    return crew.keep(listening, lambda: logs.write("info", "ready", address=ready, workers=workers, model=desk.version))
+
+    def told() -> None:
+        logs.write("info", "ready", address=ready, workers=workers, model=desk.version)
+        if notice:
+            logs.write("warning", "keys", notice=notice)
+
+    return crew.keep(listening, told)
 
 
 def _leave(*_: object) -> None:

@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 
 import databases
 import pytest
-from offices import FOUR, made_ready, office_of
+from offices import FOUR, TRACED, made_ready, office_of
 
 from models import store
 from models.disk import locked
@@ -22,9 +22,9 @@ from triage.tokens import Segmenter
 
 @pytest.fixture(scope="session", autouse=True)
 def _untraced():
-    """Coverage follows the tests, not the processes that they start: those would take twice the time."""
+    """Coverage follows the tests, and not the processes that they start unless they ask for it: those take twice the time."""
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        del os.environ[name]
+        TRACED[name] = os.environ.pop(name)
 
 
 @pytest.fixture(scope="session")

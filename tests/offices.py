@@ -21,6 +21,7 @@ from triage.taxonomy import DATA
 
 FOUR = ("wages", "land_expropriation", "utilities", "school_management")
 TRIAGE = Path(sys.executable).with_name("triage")
+TRACED: dict[str, str] = {}  # what a process needs in its environment for coverage to follow it
 CODES = ("wages", "land_expropriation", "utilities")
 
 

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from offices import TRIAGE
+from offices import TRACED, TRIAGE
 from prometheus_client.parser import text_string_to_metric_families
 
 PATIENCE = 120.0  # seconds for anything: a shared machine may be slow
@@ -78,7 +78,7 @@ class Served:
 @contextlib.contextmanager
 def serving(home, log, *options, workers=2, traced=False, without=(), **more):
     """`triage serve` on a free port, its log in a file; stopped at the end if it still runs. Coverage follows it where it is ``traced``."""
-    environment = {name: value for name, value in os.environ.items() if (traced or not name.startswith("COVERAGE_")) and name not in without}
+    environment = {name: value for name, value in os.environ.items() if name not in without} | (TRACED if traced else {})
     command = [TRIAGE, "serve", "--port", "0", "--workers", str(workers), *options]
     with log.open("wb") as errors:
         process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)} | more, start_new_session=True)

@@ -9,6 +9,7 @@ import re
 
 import pytest
 import uvicorn
+from doors import HERE
 from offices import keep, small_model
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import PlainTextResponse
@@ -41,7 +42,7 @@ def small_desk(small_home, segmenter):
 
 @pytest.fixture(scope="module")
 def client(small_desk):
-    with TestClient(create_app(small_desk, Settings()), raise_server_exceptions=False) as opened:
+    with TestClient(create_app(small_desk, Settings()), client=HERE, base_url="http://127.0.0.1:8016", raise_server_exceptions=False) as opened:
         yield opened
 
 

@@ -101,7 +101,11 @@ _ASKED = ("invalid-request",)
 _PLACE = {"Location": {"schema": {"type": "string"}, "example": f"/v1/archives/{'0' * 32}", "description": "进度的地址"}}
 _MARK = {"ETag": {"schema": {"type": "string"}, "description": "文件的标记"}}
 _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_BODY = {"required": True, "content": _FILE, "description": "文件本身:表格、单封来信或压缩包"}
+_BODY = {
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
+    "description": "文件本身:表格、单封来信或压缩包",
+}
 _SENT = described.of_right(
     keys.ARCHIVE, {202: described.ok(ArchiveOut, "已收下,排队办理", _PLACE)}, "empty-body", "body-too-large", "unsupported-media-type", *_ASKED, body=_BODY
 )

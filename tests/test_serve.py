@@ -75,7 +75,7 @@ def test_a_killed_worker_is_replaced_the_other_answers_meanwhile_and_no_figure_i
     before = served.figure("triage_letters_total")
     number, pid = next(iter(served.workers().items()))
     with served.connection() as half:
-        half.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        half.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
         os.kill(pid, signal.SIGKILL)
         assert served.classify(LETTER)[0] == 200
         assert served.told("worker lost", worker=number)["exit"] == -signal.SIGKILL
@@ -89,7 +89,7 @@ def test_a_killed_worker_is_replaced_the_other_answers_meanwhile_and_no_figure_i
 def test_a_client_that_goes_away_is_counted_and_nothing_else_happens(served):
     before = served.figure("triage_disconnects_total")
     with served.connection() as client:
-        client.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\nhalf")
+        client.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\nhalf")
         until(lambda: served.figure("triage_requests_in_work") == 1)
     until(lambda: served.figure("triage_disconnects_total") == before + 1)
     assert served.told("request", status=499)["route"] == "/v1/classify"
@@ -132,7 +132,7 @@ def test_who_was_accepted_is_answered_before_the_end(small_home, tmp_path):
     """A letter of which half has come when the service is told to stop."""
     with serving(small_home, tmp_path / "log", workers=1, traced=True) as running, running.connection() as client:
         body = json.dumps({"text": LETTER}).encode()
-        head = f"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = f"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         client.sendall(head + body[:10])
         until(lambda: running.figure("triage_requests_in_work") == 1)
         running.process.send_signal(signal.SIGTERM)
@@ -148,7 +148,7 @@ def test_who_was_accepted_is_answered_before_the_end(small_home, tmp_path):
 
 def test_a_second_signal_ends_it_at_once(small_home, tmp_path):
     with serving(small_home, tmp_path / "log", workers=1) as running, running.connection() as client:
-        client.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\nhalf")
+        client.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\nhalf")
         until(lambda: running.figure("triage_requests_in_work") == 1)
         running.process.send_signal(signal.SIGINT)
         running.told("stopping")

@@ -130,21 +130,21 @@ class Runner:
 
     def __init__(self, home: Path) -> None:
         self._home = home.absolute()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """See to it that the queue is being worked on; one runner more than needed ends by itself."""
-        if self._process is not None:
-            self._process.poll()
+        self._processes = [process for process in self._processes if process.poll() is None]
         if waiting(self._home):
             line = [sys.executable, "-m", "triage.archive.orders", str(self._home)]
-            self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603 (our own module)
+            self._processes.append(subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))  # noqa: S603 (our own module)
 
     def stop(self) -> None:
-        """End it; the next one goes on where it was."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
+        """End them; the next one goes on where they were."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.wait()
 
 
 def waiting(home: Path) -> list[Path]:

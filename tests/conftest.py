@@ -27,6 +27,13 @@ def _untraced():
         TRACED[name] = os.environ.pop(name)
 
 
+@pytest.fixture
+def traced(monkeypatch):
+    """Coverage follows the processes of this test: where they are what is tested."""
+    for name, value in TRACED.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture(scope="session")
 def taxonomy():
     return taxonomies.shipped()

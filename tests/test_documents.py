@@ -18,6 +18,8 @@ from triage.archive.documents import read_documents
 from triage.errors import InputError
 from triage.tables import Row
 
+pytestmark = pytest.mark.usefixtures("traced")  # what reads such files is a process with limits
+
 ROOT = Path(__file__).parent.parent
 LETTER = "东湖路的路灯坏了三天,没有人来修。"
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

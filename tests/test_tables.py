@@ -15,6 +15,8 @@ from triage import delimited, records, tables
 from triage.errors import InputError
 from triage.tables import Row, find_column, read_table
 
+pytestmark = pytest.mark.usefixtures("traced")  # what reads such files is a process with limits
+
 LETTERS = "编号,内容,类别\n001,路灯坏了三天,城乡建设\n002,楼下烧烤摊油烟很大,环境保护\n"
 WORDS = "东湖路的路灯坏了,没有人来修"
 

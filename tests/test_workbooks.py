@@ -16,6 +16,8 @@ from triage import sandbox
 from triage.errors import InputError
 from triage.tables import Row, read_table
 
+pytestmark = pytest.mark.usefixtures("traced")  # what reads such files is a process with limits
+
 HEADER = ["编号", "内容", "类别"]
 OOXML = "http://schemas.openxmlformats.org"
 

@@ -373,13 +373,13 @@ def test_a_job_is_done_by_one_process_at_a_time(go, command, tmp_path):
 
 
 def test_killed_at_any_moment_the_same_command_goes_on_and_the_output_is_the_same_to_the_byte(go, command, tmp_path):
-    path = write(tmp_path / "in.csv", letters(4_000))
+    path = write(tmp_path / "in.csv", letters(3_000))
     go(path, output="whole.csv")
     chance = random.Random(5)
     kills = 0
-    while kills < 3:
+    while kills < 2:
         with command(path, "-o", tmp_path / "out.csv", "-j", "2") as process:
-            time.sleep(chance.uniform(0.5, 4.0))
+            time.sleep(chance.uniform(0.5, 3.0))
             kills += process.poll() is None
             process.send_signal(signal.SIGKILL)
         if (tmp_path / "out.csv").exists():

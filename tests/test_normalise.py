@@ -78,8 +78,10 @@ def test_a_full_width_comma_becomes_an_ascii_comma():
 
 
 def test_nothing_invisible_comes_out_of_compatibility_forms():
-    """Over all of Unicode that is assigned: a character whose compatibility form is invisible is itself dropped first."""
+    """Over all of Unicode that is assigned and not letters as they are: a character whose compatibility form is invisible is itself dropped first."""
     for code in (code for code in range(0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Co"}):
+        if unicodedata.normalize("NFKC", chr(code)) == chr(code) and unicodedata.category(chr(code))[0] in "LNPS":
+            continue
         read = rules.stacked_marks(rules.compatibility_forms(rules.lone_surrogates_and_controls(chr(code))))
         assert rules.lone_surrogates_and_controls(read) == read, hex(code)
         assert rules.compatibility_forms(read) == read, hex(code)

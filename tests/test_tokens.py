@@ -74,14 +74,14 @@ def test_an_empty_text_has_no_words(segmenter):
 
 
 def test_starter_letters_are_cut_as_jieba_cuts_them(starter, plain, jieba_cut):
-    texts = [normalise(labelled.letter.text) for labelled in starter[::4]]
+    texts = [normalise(labelled.letter.text) for labelled in starter[::10]]
     words = plain.words(texts)
     assert [row for row, text in enumerate(texts) if words.tokens(row) != theirs(jieba_cut, text)] == []
 
 
 def test_starter_letters_are_cut_with_our_own_words_as_rjieba_cuts_them(starter, segmenter, rjieba_cut):
     """But for ties in the HMM, such as 收收收全, where it is rjieba that departs from jieba: one starter letter has one."""
-    texts = [normalise(labelled.letter.text) for labelled in starter]
+    texts = [normalise(labelled.letter.text) for labelled in starter[::4]]
     words = segmenter.words(texts)
     assert len([row for row, text in enumerate(texts) if words.tokens(row) != theirs(rjieba_cut, text)]) <= 1
 

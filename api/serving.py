@@ -24,7 +24,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="监听地址 / address; TRIAGE_HOST")] = "",
-    port: Annotated[int, typer.Option(help="端口 / port; TRIAGE_PORT", min=0, max=65535)] = -1,
+    port: Annotated[int | None, typer.Option(help="端口 / port; TRIAGE_PORT", min=0, max=65535)] = None,
     workers: Annotated[int, typer.Option(help="工作进程数 / processes that answer; TRIAGE_WORKERS", min=0, max=64)] = 0,
     log: Annotated[Literal["debug", "info", "warning", "error"], typer.Option(help="日志级别 / what is logged, on standard error")] = "info",
 ) -> None:
@@ -36,7 +36,7 @@ def serve(
     known = settings()
     logs.listen(log)
     notice = access.check_address(host or known.host, known)
-    listening = _listen(host or known.host, known.port if port < 0 else port)
+    listening = _listen(host or known.host, known.port if port is None else port)
     _open_files()
     raise typer.Exit(_serve(listening, workers or known.workers, known, notice))
 

@@ -119,13 +119,15 @@ def test_the_help_enters_no_heavy_room(run):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"[]"
 
 
-def test_a_port_in_use_is_named_and_exits_with_2(run):
+@pytest.mark.parametrize("by", ["option", "setting"])
+def test_a_port_in_use_is_named_and_exits_with_2(run, by):
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = run("serve", "--port", str(taken.getsockname()[1]))
+        port = str(taken.getsockname()[1])
+        done = run("serve", "--port", port) if by == "option" else run("serve", TRIAGE_PORT=port)
     assert done.returncode == 2
-    assert b"TRIAGE_PORT" in done.stderr
+    assert b"TRIAGE_HOST, TRIAGE_PORT: cannot listen" in done.stderr
 
 
 def test_init_again_trains_another_version_that_decides_the_same(office):

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -118,11 +119,8 @@ def delete(home: Path, name: str) -> None:
     folder = find(home, name)
     with storing(folder):
         (folder / DELETED).touch()
-    try:
-        with job.held(home / FOLDER):
-            shutil.rmtree(folder, ignore_errors=True)
-    except BusyError:
-        pass  # the runner takes it away
+    with suppress(BusyError), job.held(home / FOLDER):  # a runner that is busy takes it away
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Runner:

@@ -151,6 +151,7 @@ def test_normalising_twice_is_normalising_once(text):
 @example("甲 (lián)乙")
 @example("😀😀")
 @example("a" * 120)
+@example("000000０000")
 def test_a_rule_that_is_not_asked_for_would_change_nothing(text):
     seen = rules.signs_of(text)
     assert [rule.__name__ for rule, signs in rules._asks().items() if not seen & signs and rule(text) != text] == []

@@ -276,7 +276,7 @@ def _asks() -> dict[Callable[[str], str], int]:
         addresses: signs.MARKUP | signs.UNUSUAL,
         encoded_blobs: signs.BLOB,
         blanks: signs.BLANKS | signs.UNUSUAL,
-        personal_numbers: signs.NUMBERS | signs.UNUSUAL,
+        personal_numbers: signs.NUMBERS | signs.WIDE | signs.UNUSUAL,
         spaced_out: signs.SPACED,
     }
 

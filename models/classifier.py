@@ -6,17 +6,17 @@ is a span of the matrix's columns with the labels they stand for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
-from models.features import Grams, Matrix, Vocabulary, Words, grams, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.calibration import Curve
+    from models.features import Vocabulary, Words
+    from models.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +39,55 @@ class Head:
         return slice(self.first, self.first + len(self.labels))
 
 
+class Curves(NamedTuple):
+    """The heads as ``models.kernel`` takes them: the first output of each and the end of the last, and each one's curve."""
+
+    firsts: NDArray[np.int64]
+    scales: NDArray[np.float64]
+    powers: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A batch as the model sees it, kept so that scores and reasons come from one look at the letters."""
+    """A batch as the model sees it.
 
-    grams: Grams
-    matrix: Matrix
+    ``margins`` and ``probabilities`` (n_letters, n_outputs) float32, the outputs of all heads side by side; ``known`` (n_letters,) the share of each
+    letter's pairs of characters that the training letters had; low means unreadable.
+    """
+
     margins: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    known: NDArray[np.float32]
 
-    @property
-    def known(self) -> NDArray[np.float32]:
-        """(n_letters,) share of each letter's pairs of characters that the training letters had; low means unreadable."""
-        return self.matrix.known
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the model says of a letter.
+
+    ``chances`` are the probabilities of all heads side by side, ``chosen`` and ``runner_up`` numbers of the asked head's labels; ``why`` are the
+    terms that moved the log-odds of the chosen one most, strongest first, a quarter of them those against it; each stands in the letter.
+    """
+
+    known: float
+    chances: list[float]
+    chosen: int
+    runner_up: int
+    why: list[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryModel:
-    """A fitted model. ``weights`` (n_features, n_outputs) float32 are centred within each head, ``intercepts`` (n_outputs,)."""
+    """A fitted model. ``weights`` are centred within each head."""
 
     vocabulary: Vocabulary
-    weights: NDArray[np.float32]
-    intercepts: NDArray[np.float32]
+    weights: Weights
     heads: tuple[Head, ...]
+    _curves: Curves = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        firsts = np.array([0, *(head.span.stop for head in self.heads)])
+        curves = [head.curve for head in self.heads]
+        object.__setattr__(self, "_curves", Curves(firsts, np.array([curve.scale for curve in curves]), np.array([curve.power for curve in curves])))
 
     def head(self, name: str) -> Head:
         """The head that answers ``name``. Raises KeyError when the model was never asked that."""
@@ -68,29 +95,26 @@ class CategoryModel:
 
     def read(self, batch: Words) -> Reading:
         """Look at a batch of letters once."""
-        from models import kernel
+        from models.kernel import read
 
-        found = grams(batch)
-        matrix = self.vocabulary.matrix(found)
-        return Reading(found, matrix, kernel.margins(matrix.rows, read_only(self.weights), read_only(self.intercepts)))
+        rows, margins, chances = read(*batch.arrays, self.vocabulary.index, self.weights, self._curves)
+        return Reading(margins, chances, rows.known)
 
     def scores(self, reading: Reading, head: Head) -> NDArray[np.float32]:
         """Calibrated probabilities (n_letters, n_labels) in the order of ``head.labels``; each row sums to 1."""
-        return head.curve.probabilities(reading.margins[:, head.span])
+        return reading.probabilities[:, head.span]
 
-    def why(self, reading: Reading, head: Head, labels: NDArray[np.int64], limit: int = 8) -> list[list[tuple[str, float]]]:
-        """For each letter the terms that moved the log-odds of its label in ``labels`` most, strongest first: a quarter of them those against it.
+    def judge(self, batch: Words, head: Head, groups: NDArray[np.int64], limit: int = 8) -> list[Judgement]:
+        """What ``head`` says of each letter, and why: see ``models.choice`` for ``groups``.
 
-        Each term stands in the letter. A term that is part of a stronger one of the same sign is told once, with it. A label of -1 asks for none.
+        A term that is part of a stronger one of the same sign is told once, with it.
         """
-        from models.terms import Asked, behind
+        from models.judging import Question, judge
 
-        units = head.curve.units(reading.margins[:, head.span])
-        asked = Asked(read_only(self.weights), np.where(labels < 0, -1, head.first + labels), units)
-        words = reading.grams.words
-        terms = behind(read_only(words.codes), reading.grams.found, reading.matrix.rows, asked, limit)
-        text = words.text(0, len(words.codes))
-        return [
-            [(text[begin:end], round(move, 3)) for begin, end, move in zip(*row, strict=True) if end]
-            for row in zip(terms.begins.tolist(), terms.ends.tolist(), terms.moves.tolist(), strict=True)
+        found = judge(batch.arrays, self.vocabulary.index, self.weights, self._curves, Question(self.heads.index(head), groups, limit))
+        text = batch.text(0, len(batch.codes))
+        why = [
+            [(text[begin:end], move) for begin, end, move in zip(*row, strict=True) if end]
+            for row in zip(found.begins.tolist(), found.ends.tolist(), found.moves.round(3).tolist(), strict=True)
         ]
+        return list(map(Judgement, found.known.tolist(), found.chances.tolist(), found.chosen.tolist(), found.runner_up.tolist(), why))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.kernel import Found, Known, Rows
+    from models.kernel import Known
 
 BREAK = " "
 WORD_BIT = np.uint64(1 << 63)
@@ -38,6 +38,11 @@ class Words:
 
     def __len__(self) -> int:
         return len(self.letters) - 1
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
+        """As compiled code takes them."""
+        return read_only(self.codes), self.starts, self.letters
 
     def text(self, start: int, end: int) -> str:
         """The characters from ``start`` to before ``end``."""
@@ -93,13 +98,6 @@ class Grams:
         bounds = np.concatenate([[0], np.cumsum(counts * asked)])
         return Grams(self.keys[kept], self.begins[kept], self.ends[kept], bounds, self.words)
 
-    @property
-    def found(self) -> Found:
-        """As ``models.kernel`` takes them."""
-        from models.kernel import Found
-
-        return Found(self.keys, self.begins, self.ends, self.bounds)
-
 
 def grams(batch: Words) -> Grams:
     """Every word 1-2-gram and character 1-3-gram of every letter; none crosses a break or a letter's end.
@@ -110,7 +108,7 @@ def grams(batch: Words) -> Grams:
     """
     from models import kernel
 
-    return Grams(*kernel.grams(read_only(batch.codes), batch.starts, batch.letters), batch)
+    return Grams(*kernel.grams(*batch.arrays), batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,42 +116,39 @@ class Matrix:
     """TF-IDF of a batch as compressed sparse rows: letter ``i`` owns ``indptr[i]:indptr[i + 1]`` of the arrays beside it.
 
     ``columns`` are positions in the vocabulary, in the order in which a letter has them, characters before words; ``values`` (float32) have
-    length 1 over the words of a letter and length ``CHARACTER_WEIGHT`` over its characters. ``first`` says at which of the batch's ``Grams``
+    length 1 over the words of a letter and length ``CHARACTER_WEIGHT`` over its characters. ``begins`` and ``ends`` say where in the codes
     each column was first met. ``known`` (n_letters,) is the share of a letter's pairs of characters that the vocabulary holds; low means unreadable.
     """
 
     indptr: NDArray[np.int64]
     columns: NDArray[np.int32]
     values: NDArray[np.float32]
-    first: NDArray[np.int32]
+    begins: NDArray[np.int32]
+    ends: NDArray[np.int32]
     known: NDArray[np.float32]
 
     def letter(self, row: int) -> slice:
         """Where letter ``row`` stands in ``columns`` and ``values``."""
         return slice(int(self.indptr[row]), int(self.indptr[row + 1]))
 
-    @property
-    def rows(self) -> Rows:
-        """As ``models.kernel`` takes them."""
-        from models.kernel import Rows
-
-        return Rows(self.indptr, self.columns, self.values, self.first, self.known)
-
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The n-grams that a model knows: ``keys`` (uint64, ascending; words after characters) and their ``idf`` (float32)."""
+    """The n-grams that a model knows: ``keys`` (uint64; words after characters) and their ``idf`` (float32).
+
+    What most letters have stands first among the words and among the characters: it shares memory that is near at hand.
+    """
 
     keys: NDArray[np.uint64]
     idf: NDArray[np.float32]
-    _known: Known = field(init=False, repr=False, compare=False)
+    index: Known = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         from models.kernel import Known, index
 
         keys = read_only(self.keys)
-        first_word = int(np.searchsorted(keys, WORD_BIT))
-        object.__setattr__(self, "_known", Known(index(keys), keys, read_only(self.idf), first_word))
+        first_word = int(np.count_nonzero(keys < WORD_BIT))
+        object.__setattr__(self, "index", Known(index(keys), keys, read_only(self.idf), first_word))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -162,18 +157,20 @@ class Vocabulary:
         """The column of every key, -1 where the vocabulary lacks it."""
         from models.kernel import find
 
-        return find(keys, self._known)
+        columns = np.empty(len(keys), np.int32)
+        find(keys, self.index, columns)
+        return columns
 
-    def matrix(self, found: Grams) -> Matrix:
+    def matrix(self, batch: Words) -> Matrix:
         """Sublinear TF-IDF, (1 + ln count) x idf, words and characters scaled apart."""
         from models.kernel import rows
 
-        return Matrix(*rows(found.found, self.find(found.keys), self._known))
+        return Matrix(*rows(*batch.arrays, self.index))
 
     @property
     def first_word(self) -> int:
         """The first column that is a word; characters stand before it."""
-        return self._known.first_word
+        return self.index.first_word
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,9 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.classifier import Curves
+    from models.weights import Weights
+
     Keys = NDArray[np.uint64]
     Places = NDArray[np.int32]
 
@@ -21,6 +24,7 @@ BLANK = 0x20
 BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
 WORD_BIT = np.uint64(1 << 63)
 PAIRS, TRIPLES = np.uint64(1 << 21), np.uint64(1 << 42)  # keys of two characters lie between
+COUNTS = np.log(np.arange(1, 257), dtype=np.float32) + np.float32(1)  # sublinear: 1 + ln of 1, 2, ...; most n-grams of a letter stand there once
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 
@@ -134,12 +138,15 @@ def index(keys: Keys) -> NDArray[np.uint32]:
 
 
 @compiled
-def find(keys: Keys, known: Known) -> NDArray[np.int32]:
-    """The column of every key, -1 where the vocabulary lacks it."""
-    columns = np.empty(len(keys), np.int32)
+def find(keys: Keys, known: Known, columns: Places) -> None:
+    """Write the column of every key, -1 where the vocabulary lacks it. First all slots are read, so that memory answers many at a time."""
+    slots, mask = known.slots, np.uint64(len(known.slots) - 1)
     for i in range(len(keys)):
-        columns[i] = np.int64(known.slots[_place(known.slots, known.keys, keys[i])] & 0xFFFFFF) - 1
-    return columns
+        columns[i] = np.int32(slots[((keys[i] * GOLDEN) >> np.uint64(40)) & mask])
+    for i in range(len(keys)):
+        if columns[i]:
+            columns[i] = np.int64(slots[_place(slots, known.keys, keys[i])] & 0xFFFFFF)
+        columns[i] -= 1
 
 
 class Rows(NamedTuple):
@@ -148,13 +155,14 @@ class Rows(NamedTuple):
     indptr: NDArray[np.int64]
     columns: Places
     values: NDArray[np.float32]
-    first: Places
+    begins: Places
+    ends: Places
     known: NDArray[np.float32]
 
 
 @compiled
-def _counted(columns: Places, begin: int, counts: Places, tally: Places, out: Rows, n: int) -> int:
-    """Count each column of a letter, in the order in which they are met; returns where the letter ends in ``out``."""
+def _counted(found: Found, columns: Places, tally: Places, out: Rows, n: int) -> int:
+    """Count each column of a letter in ``out.values``, in the order in which they are met; returns where the letter ends in ``out``."""
     size = 16
     while size < 2 * len(columns):
         size *= 2
@@ -166,16 +174,16 @@ def _counted(columns: Places, begin: int, counts: Places, tally: Places, out: Ro
         while tally[at] and out.columns[tally[at] - 1] != columns[i]:
             at = (at + np.uint64(1)) & np.uint64(size - 1)
         if tally[at]:
-            counts[tally[at] - 1] += 1
+            out.values[tally[at] - 1] += 1
         else:
-            out.columns[n], out.first[n], counts[n] = columns[i], begin + i, 1
+            out.columns[n], out.values[n], out.begins[n], out.ends[n] = columns[i], 1, found.begins[i], found.ends[i]
             n += 1
             tally[at] = n
     return n
 
 
 @compiled
-def _weighted(counts: Places, known: Known, out: Rows, begin: int, end: int) -> None:
+def _weighted(known: Known, out: Rows, begin: int, end: int) -> None:
     """(1 + ln count) x idf, then characters and words brought to their lengths."""
     middle = begin
     while middle < end and out.columns[middle] < known.first_word:
@@ -183,46 +191,60 @@ def _weighted(counts: Places, known: Known, out: Rows, begin: int, end: int) -> 
     for first, last, length in ((begin, middle, CHARACTER_WEIGHT), (middle, end, 1.0)):
         total = 0.0
         for i in range(first, last):
-            weight = (1.0 + np.log(counts[i])) * known.idf[out.columns[i]]
-            total += weight * weight
-        scale = length / max(np.sqrt(total), 1e-12)
-        for i in range(first, last):
-            out.values[i] = (1.0 + np.log(counts[i])) * known.idf[out.columns[i]] * scale
+            count = np.int64(out.values[i])
+            out.values[i] = (COUNTS[count - 1] if count <= len(COUNTS) else 1.0 + np.log(count)) * known.idf[out.columns[i]]
+            total += np.float64(out.values[i]) * out.values[i]
+        out.values[first:last] *= length / max(np.sqrt(total), 1e-12)
 
 
 @compiled
-def rows(found: Found, columns: Places, known: Known) -> Rows:
-    """Sublinear TF-IDF of a batch whose n-grams have these columns."""
-    n_letters, size = len(found.bounds) - 1, len(columns)
-    out = Rows(
-        np.zeros(n_letters + 1, np.int64), np.empty(size, np.int32), np.empty(size, np.float32), np.empty(size, np.int32), np.zeros(n_letters, np.float32)
-    )
-    counts, tally, n = np.empty(size, np.int32), np.zeros(16, np.int32), 0
+def _share_known(keys: Keys, columns: Places) -> float:
+    """The share of a letter's pairs of characters that the vocabulary holds."""
+    pairs = hits = 0
+    for i in range(len(keys)):
+        is_pair = (keys[i] >= PAIRS) & (keys[i] < TRIPLES)
+        pairs, hits = pairs + is_pair, hits + (is_pair & (columns[i] >= 0))
+    return hits / max(1, pairs)
+
+
+@compiled
+def rows(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], known: Known) -> Rows:
+    """Sublinear TF-IDF of every letter. One letter's n-grams at a time stand in the nearest memory."""
+    n_letters, size, longest = len(letters) - 1, 3 * len(codes) + 2 * len(starts), 0
     for row in range(n_letters):
-        begin, end = found.bounds[row], found.bounds[row + 1]
-        if len(tally) < 4 * (end - begin):
-            tally = np.zeros(4 * (end - begin), np.int32)
-        n = _counted(columns[begin:end], begin, counts, tally, out, n)
-        _weighted(counts, known, out, out.indptr[row], n)
-        out.indptr[row + 1] = n
-        pairs = hits = 0
-        for i in range(begin, end):
-            is_pair = PAIRS <= found.keys[i] < TRIPLES
-            pairs, hits = pairs + is_pair, hits + (is_pair and columns[i] >= 0)
-        out.known[row] = hits / max(1, pairs)
-    return Rows(out.indptr, out.columns[:n], out.values[:n], out.first[:n], out.known)
+        longest = max(longest, 3 * (starts[letters[row + 1]] - starts[letters[row]]) + 2 * (letters[row + 1] - letters[row]))
+    out = Rows(
+        np.zeros(n_letters + 1, np.int64),
+        np.empty(size, np.int32),
+        np.empty(size, np.float32),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.zeros(n_letters, np.float32),
+    )
+    found, columns, tally, end = _room(longest, 1), np.empty(longest, np.int32), np.empty(max(16, 4 * longest), np.int32), 0
+    for row in range(n_letters):
+        n = _characters(codes, starts[letters[row]], starts[letters[row + 1]], found, 0)
+        n = _words(codes, starts, (letters[row], letters[row + 1]), found, n)
+        find(found.keys[:n], known, columns)
+        end = _counted(found, columns[:n], tally, out, end)
+        _weighted(known, out, out.indptr[row], end)
+        out.indptr[row + 1], out.known[row] = end, _share_known(found.keys[:n], columns)
+    return Rows(out.indptr, out.columns[:end], out.values[:end], out.begins[:end], out.ends[:end], out.known)
 
 
 @compiled
-def margins(at: Rows, weights: NDArray[np.float32], intercepts: NDArray[np.float32]) -> NDArray[np.float32]:
+def _margins(at: Rows, weights: Weights) -> NDArray[np.float32]:
     """Rows x weights + intercepts (n_letters, n_outputs), each summed in the order of its letter's columns."""
-    out = np.zeros((len(at.indptr) - 1, weights.shape[1]), np.float32)
+    out = np.empty((len(at.indptr) - 1, len(weights.units)), np.float32)
+    total = np.empty(weights.steps.shape[1], np.float32)
     for row in range(len(out)):
+        total[:] = 0
         for i in range(at.indptr[row], at.indptr[row + 1]):
             column, value = at.columns[i], at.values[i]
-            for output in range(weights.shape[1]):
-                out[row, output] += value * weights[column, output]
-        out[row] += intercepts
+            for output in range(len(total)):
+                total[output] += value * np.float32(weights.steps[column, output])
+        for output in range(len(weights.units)):
+            out[row, output] = total[output] * weights.units[output] + weights.intercepts[output]
     return out
 
 
@@ -252,3 +274,17 @@ def probabilities(margins: NDArray[np.float32], units: NDArray[np.float32]) -> N
         for label in range(margins.shape[1]):
             out[row, label] /= total
     return out
+
+
+@compiled
+def read(
+    codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], known: Known, weights: Weights, curves: Curves
+) -> tuple[Rows, NDArray[np.float32], NDArray[np.float32]]:
+    """Features, margins and probabilities of every letter; each head's probabilities stand where its margins do."""
+    found = rows(codes, starts, letters, known)
+    margin = _margins(found, weights)
+    chances = np.empty_like(margin)
+    for head in range(len(curves.scales)):
+        of_head = margin[:, curves.firsts[head] : curves.firsts[head + 1]].copy()
+        chances[:, curves.firsts[head] : curves.firsts[head + 1]] = probabilities(of_head, units(of_head, curves.scales[head], curves.powers[head]))
+    return found, margin, chances

@@ -18,6 +18,7 @@ from models.features import Vocabulary, grams
 from models.linear import Settings, Task
 from models.search import learn, search
 from models.vocabulary import learn_vocabulary
+from models.weights import in_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from models.features import Grams, Words
+    from models.features import Matrix, Words
     from models.linear import Linear
 
     Batch = Callable[[slice], Words]
@@ -100,7 +101,7 @@ def fit(batch: Batch, questions: Sequence[Question], groups: NDArray[np.int64], 
     options, told = options or Options(), told or _silent
     told("features", 0.0)
     asked = np.array([bool(label) for label in questions[0].labels])
-    vocabulary = learn_vocabulary((found.only(asked[at]) for at, found in _parts(batch, len(asked))), int(asked.sum()))
+    vocabulary = learn_vocabulary((grams(words).only(asked[at]) for at, words in _parts(batch, len(asked))), int(asked.sum()))
     rows, terms = _rows(batch, len(asked), vocabulary, lambda done: told("features", 0.1 + 0.1 * done))
     heads: list[Head] = []
     weights: list[Linear] = []
@@ -114,7 +115,7 @@ def fit(batch: Batch, questions: Sequence[Question], groups: NDArray[np.int64], 
         weights.append(learned)
     told("done", 1.0)
     matrix, intercepts = zip(*weights, strict=True)
-    return Learned(CategoryModel(vocabulary, np.ascontiguousarray(np.hstack(matrix)), np.concatenate(intercepts), tuple(heads)), terms, held_out)
+    return Learned(CategoryModel(vocabulary, in_steps(np.hstack(matrix), np.concatenate(intercepts)), tuple(heads)), terms, held_out)
 
 
 def _silent(step: str, done: float) -> None:
@@ -126,11 +127,11 @@ def _step(told: Progress, name: str, span: tuple[float, float], done: float) -> 
     told(name, span[0] + span[1] * done)
 
 
-def _parts(batch: Batch, n_letters: int) -> Iterator[tuple[slice, Grams]]:
-    """Part by part the letters, and their n-grams."""
+def _parts(batch: Batch, n_letters: int) -> Iterator[tuple[slice, Words]]:
+    """Part by part the letters."""
     for start in range(0, n_letters, PART):
         at = slice(start, min(start + PART, n_letters))
-        yield at, grams(batch(at))
+        yield at, batch(at)
 
 
 def _rows(batch: Batch, n_letters: int, vocabulary: Vocabulary, told: Callable[[float], None]) -> tuple[csr_matrix, list[str]]:
@@ -139,9 +140,9 @@ def _rows(batch: Batch, n_letters: int, vocabulary: Vocabulary, told: Callable[[
 
     terms = np.full(len(vocabulary), "", object)
     parts = []
-    for at, found in _parts(batch, n_letters):
-        matrix = vocabulary.matrix(found)
-        _name(terms, vocabulary, found)
+    for at, words in _parts(batch, n_letters):
+        matrix = vocabulary.matrix(words)
+        _name(terms, matrix, words)
         parts.append((np.diff(matrix.indptr), matrix.columns.copy(), matrix.values.copy()))  # copies: each views an array for all n-grams
         told(at.stop / n_letters)
     counts, columns, values = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -150,11 +151,10 @@ def _rows(batch: Batch, n_letters: int, vocabulary: Vocabulary, told: Callable[[
     return rows, list(terms)
 
 
-def _name(terms: NDArray[Any], vocabulary: Vocabulary, found: Grams) -> None:
-    keys, first = np.unique(found.keys, return_index=True)
-    columns = vocabulary.find(keys)
-    for column, at in zip(columns[columns >= 0], first[columns >= 0], strict=True):
-        terms[column] = terms[column] or found.term(int(at))
+def _name(terms: NDArray[Any], matrix: Matrix, words: Words) -> None:
+    columns, first = np.unique(matrix.columns, return_index=True)
+    for column, begin, end in zip(columns, matrix.begins[first], matrix.ends[first], strict=True):
+        terms[column] = terms[column] or words.text(begin, end)
 
 
 def _head(question: Question, rows: csr_matrix, groups: NDArray[np.int64], options: Options, told: Callable[[float], None]) -> tuple[Head, Linear, HeldOut]:

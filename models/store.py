@@ -25,8 +25,9 @@ from models.calibration import Curve
 from models.classifier import CategoryModel, Head
 from models.disk import flush, locked, replace
 from models.errors import RefusedModelError
-from models.features import Vocabulary
+from models.features import Vocabulary, read_only
 from models.history import PROMOTE, Change
+from models.weights import Weights, full
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = 2  # 1 had no golden letters
+FORMAT = 3  # 2 had weights in float32, 1 no golden letters
 CARD = "card.json"
 CURRENT = "current"  # where release 0.1 named the live version
 PRUNED = "pruned"
 SAVING, PRUNING = ".saving-", ".pruning-"
 ABANDONED = 3600  # seconds after which a save that nobody finished is swept away
-ARRAYS = {"keys.npy": np.uint64, "idf.npy": np.float32, "weights.npy": np.float32, "intercepts.npy": np.float32}
+ARRAYS = {"keys.npy": np.uint64, "idf.npy": np.float32, "weights.npy": np.int16, "units.npy": np.float32, "intercepts.npy": np.float32}
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -90,8 +91,9 @@ def _write(work: Path, model: CategoryModel, terms: list[str], also: dict[str, N
     arrays: dict[str, NDArray[Any]] = {
         "keys.npy": model.vocabulary.keys,
         "idf.npy": model.vocabulary.idf,
-        "weights.npy": model.weights,
-        "intercepts.npy": model.intercepts,
+        "weights.npy": model.weights.steps,
+        "units.npy": model.weights.units,
+        "intercepts.npy": model.weights.intercepts,
         **also,
     }
     for name, array in arrays.items():
@@ -111,7 +113,8 @@ def load(folder: Path, version: str) -> Stored:
         _check_file(path / name, facts)
     arrays = {name: _array(path / name, kind) for name, kind in ARRAYS.items()}
     vocabulary = Vocabulary(arrays["keys.npy"], arrays["idf.npy"])
-    model = CategoryModel(vocabulary, arrays["weights.npy"], arrays["intercepts.npy"], _heads(path, card))
+    weights = Weights(*(read_only(arrays[name]) for name in ("weights.npy", "units.npy", "intercepts.npy")))
+    model = CategoryModel(vocabulary, weights, _heads(path, card))
     _check_shapes(path, model)
     return Stored(version, model, card)
 
@@ -265,11 +268,13 @@ def _check_shapes(path: Path, model: CategoryModel) -> None:
     n_features, n_outputs = len(model.vocabulary), sum(len(head.labels) for head in model.heads)
     ends = [head.span.stop for head in model.heads]
     starts = [head.first for head in model.heads]
-    fits = model.weights.shape == (n_features, n_outputs) and model.vocabulary.idf.shape == (n_features,) and model.intercepts.shape == (n_outputs,)
+    steps, units, intercepts = model.weights
+    fits = steps.shape == (n_features, full(n_outputs)) and model.vocabulary.idf.shape == (n_features,) and units.shape == intercepts.shape == (n_outputs,)
     if not fits or starts != [0, *ends[:-1]] or any(len(head.send_thresholds) != len(head.labels) for head in model.heads):
         raise _refused(path / CARD, "and the arrays contradict each other")
-    if not math.isfinite(float(model.weights.sum(dtype=np.float64)) + float(model.intercepts.sum(dtype=np.float64))):
-        raise _refused(path / "weights.npy", "holds values that are not numbers")
+    for name, values in (("idf.npy", model.vocabulary.idf), ("units.npy", units), ("intercepts.npy", intercepts)):
+        if not math.isfinite(float(values.sum(dtype=np.float64))):
+            raise _refused(path / name, "holds values that are not numbers")
 
 
 def _refused(path: Path, what: str) -> RefusedModelError:

@@ -11,13 +11,14 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from models.kernel import Found, Rows
+    from models.kernel import Rows
+    from models.weights import Weights
 
 
 class Asked(NamedTuple):
-    """What is asked of each letter: the column of ``weights`` (-1: nothing), and what one unit of a margin is worth."""
+    """What is asked of each letter: an output of ``weights``, and what one unit of its margin is worth."""
 
-    weights: NDArray[np.float32]
+    weights: Weights
     outputs: NDArray[np.int64]
     units: NDArray[np.float32]
 
@@ -92,19 +93,17 @@ def _told(speaking: Terms, against: Terms, out: Terms, row: int) -> None:
 
 
 @compiled
-def behind(codes: NDArray[np.uint32], found: Found, at: Rows, asked: Asked, limit: int) -> Terms:
+def behind(codes: NDArray[np.uint32], at: Rows, asked: Asked, limit: int) -> Terms:
     """The terms of each letter that moved the score asked for most, either way."""
     n_letters = len(at.indptr) - 1
     out = Terms(np.zeros((n_letters, limit), np.int32), np.zeros((n_letters, limit), np.int32), np.zeros((n_letters, limit)))
     for row in range(n_letters):
-        begin, end = at.indptr[row], at.indptr[row + 1]
-        if asked.outputs[row] < 0:
-            continue
+        begin, end, output = at.indptr[row], at.indptr[row + 1], asked.outputs[row]
+        unit = asked.weights.units[output] * asked.units[row]
         moves = np.empty(end - begin, np.float32)
         for i in range(begin, end):
-            moves[i - begin] = at.values[i] * asked.weights[at.columns[i], asked.outputs[row]] * asked.units[row]
-        first = at.first[begin:end]
-        places = (found.begins[first], found.ends[first])
+            moves[i - begin] = at.values[i] * asked.weights.steps[at.columns[i], output] * unit
+        places = (at.begins[begin:end], at.ends[begin:end])
         speaking = _merge(codes, places, moves, _strongest(moves, 1.0, 2 * limit))
         against = _merge(codes, places, moves, _strongest(moves, -1.0, limit))
         _told(speaking, against, out, row)

@@ -28,8 +28,9 @@ def learn_vocabulary(parts: Iterable[Grams], n_letters: int, *, min_words: int =
     keys, letters_with = _all_counts(parts)
     keep = letters_with >= np.where(keys >= WORD_BIT, min_words, min_characters)
     keys, letters_with = _most_frequent(keys[keep], letters_with[keep])
-    idf = np.log((1 + n_letters) / (1 + letters_with)) + 1
-    return Vocabulary(keys, idf.astype(np.float32))
+    order = np.lexsort((keys, -letters_with, keys >= WORD_BIT))
+    idf = np.log((1 + n_letters) / (1 + letters_with[order])) + 1
+    return Vocabulary(keys[order], idf.astype(np.float32))
 
 
 def _all_counts(parts: Iterable[Grams]) -> Counts:

@@ -15,6 +15,7 @@ from models import store
 from models.calibration import Curve
 from models.classifier import CategoryModel, Head
 from models.features import Vocabulary, grams
+from models.weights import in_steps
 from triage import golden
 from triage.desk import CATEGORY, PURPOSE, READS, model_folder, read
 from triage.taxonomy import DATA
@@ -40,10 +41,9 @@ def office_of(folder):
 
 def nearest_mean(batch, questions):
     """A model in which each label is the mean of its letters, cut into words; ``questions`` has a list of labels, one a letter, for each head."""
-    found = grams(batch)
-    keys = np.unique(found.keys)
+    keys = np.unique(grams(batch).keys)
     vocabulary = Vocabulary(keys, np.ones(len(keys), np.float32))
-    matrix = vocabulary.matrix(found)
+    matrix = vocabulary.matrix(batch)
     rows = np.zeros((len(batch), len(keys)), np.float32)
     for row in range(len(batch)):
         rows[row, matrix.columns[matrix.letter(row)]] = matrix.values[matrix.letter(row)]
@@ -53,7 +53,7 @@ def nearest_mean(batch, questions):
         heads.append(Head(name, labels, sum(len(head.labels) for head in heads), Curve(20.0), 0.02, (0.9,) * len(labels)))
         means += [rows[[answer == label for answer in answers]].mean(axis=0) for label in labels]
     weights = np.stack(means, axis=1)
-    return CategoryModel(vocabulary, weights, np.zeros(weights.shape[1], np.float32), tuple(heads))
+    return CategoryModel(vocabulary, in_steps(weights, np.zeros(weights.shape[1], np.float32)), tuple(heads))
 
 
 def small_model(starter, segmenter, codes=CODES, each=12):

@@ -16,7 +16,7 @@ BATCH = [["拖欠", "工资", BREAK, "拖欠", "工资", "一年"], ["征地", "
 
 
 def dense(batch, vocabulary):
-    matrix = vocabulary.matrix(grams(words(batch)))
+    matrix = vocabulary.matrix(words(batch))
     return csr_matrix((matrix.values, matrix.columns, matrix.indptr), shape=(len(batch), len(vocabulary))).toarray()
 
 

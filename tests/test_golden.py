@@ -9,6 +9,7 @@ from offices import keep, nearest_mean, rewrite_card, small_model
 from models import store
 from models.calibration import Curve
 from models.features import words
+from models.weights import in_steps
 from training.promote import golden_letters
 from triage import golden
 from triage.desk import model_folder, open_desk
@@ -81,7 +82,7 @@ def test_a_probability_may_move_by_what_nobody_sees(model, segmenter, card, move
 
 
 def test_a_tie_may_fall_either_way(model, segmenter):
-    tied = replace(model, weights=np.zeros_like(model.weights), intercepts=np.zeros_like(model.intercepts))
+    tied = replace(model, weights=in_steps(np.zeros((len(model.vocabulary), len(model.weights.units)), np.float32), np.zeros_like(model.weights.intercepts)))
     card = {"golden": golden.decided(tied, segmenter, LETTERS)}
     card["golden"][0]["category"] = model.heads[0].labels[-1]
     golden.check(stored(tied, card), segmenter)

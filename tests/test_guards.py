@@ -1,6 +1,5 @@
 """The rules of petition work, as law. No letter here is real; every name is invented."""
 
-import numpy as np
 import pytest
 
 from models import store
@@ -129,9 +128,11 @@ def test_a_model_that_is_certain_of_everything_changes_nothing(stored, taxonomy,
     from dataclasses import replace
 
     head = stored.model.head("category")
-    intercepts = stored.model.intercepts.copy()
+    intercepts = stored.model.weights.intercepts.copy()
     intercepts[head.first + head.labels.index("urban_enforcement")] = 1e6
-    desk = Desk(taxonomy, segmenter, store.Stored(stored.version, replace(stored.model, intercepts=intercepts.astype(np.float32)), stored.card))
+    desk = Desk(
+        taxonomy, segmenter, store.Stored(stored.version, replace(stored.model, weights=stored.model.weights._replace(intercepts=intercepts)), stored.card)
+    )
     decision = desk.decide([Letter("举报城管局执法队长收受好处费,放任楼下违建")])[0]
     assert decision.category.code == "urban_enforcement"
     assert decision.category.probability > 0.95

@@ -36,8 +36,9 @@ def test_a_loaded_model_scores_as_the_saved_one(folder, small):
 
 
 def test_arrays_are_mapped_so_that_processes_share_their_pages(folder):
-    weights = store.load(folder, "v1").model.weights
-    assert isinstance(weights.base, np.memmap)
+    steps = store.load(folder, "v1").model.weights.steps
+    assert isinstance(steps.base.base, np.memmap)
+    assert steps.ctypes.data % 64 == 0  # each row begins with a line of the cache
 
 
 def test_a_folder_that_was_never_finished_is_not_listed(folder):
@@ -181,15 +182,16 @@ def test_shapes_that_contradict_each_other_are_refused(folder):
 
 
 def test_weights_of_another_type_are_refused(folder, small):
-    rewrite(folder, "weights.npy", bytes_of(small.weights.astype(np.float64)))
+    rewrite(folder, "weights.npy", bytes_of(small.weights.steps.astype(np.float64)))
     with pytest.raises(store.RefusedModelError, match="float64"):
         store.load(folder, "v1")
 
 
-def test_weights_that_are_no_numbers_are_refused(folder, small):
-    weights = small.weights.copy()
-    weights[0, 0] = np.nan
-    rewrite(folder, "weights.npy", bytes_of(weights))
+@pytest.mark.parametrize("name", ["idf.npy", "units.npy", "intercepts.npy"])
+def test_values_that_are_no_numbers_are_refused(folder, name):
+    values = np.load(folder / "v1" / name)
+    values[0] = np.nan
+    rewrite(folder, name, bytes_of(values))
     with pytest.raises(store.RefusedModelError, match="not numbers"):
         store.load(folder, "v1")
 

@@ -153,9 +153,9 @@ def _terms(learned: Learned, head: Head) -> dict[str, Sequence[tuple[str, float]
     words = np.flatnonzero(model.vocabulary.keys >= WORD_BIT)
     telling: dict[str, Sequence[tuple[str, float]]] = {}
     for number, label in enumerate(head.labels):
-        worth = model.weights[words, head.first + number] * model.vocabulary.idf[words]
-        best = words[np.argsort(-worth, kind="stable")[:TELLING]]
-        telling[label] = [(learned.terms[at], round(float(model.weights[at, head.first + number] * model.vocabulary.idf[at]), 3)) for at in best]
+        worth = model.weights.output(head.first + number) * model.vocabulary.idf
+        best = words[np.argsort(-worth[words], kind="stable")[:TELLING]]
+        telling[label] = [(learned.terms[at], round(float(worth[at]), 3)) for at in best]
     return telling
 
 

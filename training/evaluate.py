@@ -179,7 +179,7 @@ def flips(candidate: Answers, live: Answers, taxonomy: Taxonomy) -> list[Flip]:
 
 def _desks(answers: Answers, taxonomy: Taxonomy) -> list[tuple[str, str]]:
     """Category and department of each letter, as names; the department as the desk chooses it, "" for categories that it does not know."""
-    from triage.choice import choose
+    from models.choice import choose
 
     if not all(label in taxonomy.categories for label in answers.labels):
         return [(_name(answers.labels[label], taxonomy), "") for label in answers.first]

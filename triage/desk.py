@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models import store
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from models.classifier import CategoryModel, Reading
+    from models.classifier import Judgement
     from models.features import Words
     from models.store import Stored
     from triage.guards import Findings
@@ -33,17 +32,6 @@ READS = {"normalise": 2, "tokens": 2, "features": 2, "hmm": True}  # raise a num
 _LINE = "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What the model says of one letter: probabilities of categories and purposes, the category to route by, the next one, and why."""
-
-    categories: list[float]
-    purposes: list[float]
-    chosen: int
-    runner_up: int
-    why: list[tuple[str, float]]
-
-
 class Desk:
     """The letter desk: taxonomy, segmenter, guards and one model, ready to decide. Safe to share between threads.
 
@@ -56,48 +44,42 @@ class Desk:
         self._labels = {label.code: label for label in routing.labels(list(taxonomy.departments), taxonomy)}
         if stored:
             _check_fits(stored, taxonomy, segmenter)
-            self._desks = routing.desks(stored.model.head(CATEGORY).labels, taxonomy)
+            self._heads = stored.model.head(CATEGORY), stored.model.head(PURPOSE)
+            self._desks = routing.desks(self._heads[0].labels, taxonomy)
+            self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in self._heads[0].labels]
 
     def decide(self, letters: Sequence[Letter]) -> list[Decision]:
         """One decision a letter, in order; each the same alone and in any batch."""
         if self.stored is None or not letters:
             return [self._not_classified(letter, readable.NO_MODEL) for letter in letters]
         texts, words = read(letters, self.segmenter)
-        reading = self.stored.model.read(words)
-        scored = self._scored(self.stored.model, reading)
+        judged = self.stored.model.judge(words, self._heads[0], self._desks)
         decisions = []
         findings = self.guards.read(texts)
-        for letter, text, signs, known, score, found in zip(letters, texts, readable.signs(words), reading.known.tolist(), scored, findings, strict=True):
-            why_not = readable.why_not(letter.text, text, signs, known)
-            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, self.stored.model, score, found))
+        for letter, text, signs, judgement, found in zip(letters, texts, readable.signs(words), judged, findings, strict=True):
+            why_not = readable.why_not(letter.text, text, signs, judgement.known)
+            decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, judgement, found))
         return decisions
 
-    def _scored(self, model: CategoryModel, reading: Reading) -> list[Scored]:
-        from triage.choice import choose
-
-        categories, purposes = (model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE))
-        chosen, runner_up = choose(categories, self._desks)
-        why = model.why(reading, model.head(CATEGORY), chosen)
-        return [Scored(*of_one) for of_one in zip(categories.tolist(), purposes.tolist(), chosen.tolist(), runner_up.tolist(), why, strict=True)]
-
-    def _decided(self, letter: Letter, model: CategoryModel, scored: Scored, findings: Findings) -> Decision:
-        head, chances, chosen = model.head(CATEGORY), scored.categories, scored.chosen
-        likely = sorted((i for i, chance in enumerate(chances) if chance >= head.candidate_floor or i == chosen), key=lambda i: -chances[i])
-        candidates = tuple([self._category(head.labels[i], chances[i]) for i in likely])
-        category, second = candidates[likely.index(chosen)], self._category(head.labels[scored.runner_up], chances[scored.runner_up])
-        judged = routing.Judged(category, second, head.send_thresholds[chosen], findings)
-        way = routing.route(judged, self.taxonomy, self.guards)
+    def _decided(self, letter: Letter, judged: Judgement, findings: Findings) -> Decision:
+        (head, purposes), chosen = self._heads, judged.chosen
+        chances = judged.chances[head.span]
+        likely = [number for number, chance in enumerate(chances) if chance >= head.candidate_floor or number == chosen]
+        likely.sort(key=chances.__getitem__, reverse=True)
+        candidates = [self._category(number, chances[number]) for number in likely]
+        category, second = candidates[likely.index(chosen)], self._category(judged.runner_up, chances[judged.runner_up])
+        way = routing.route(routing.Judged(category, second, head.send_thresholds[chosen], findings), self.taxonomy, self.guards)
         return Decision(
             letter=letter.id,
             category=category,
-            candidates=candidates,
-            purpose=self._purpose(model.head(PURPOSE).labels, scored.purposes),
+            candidates=tuple(candidates),
+            purpose=self._purpose(purposes.labels, judged.chances[purposes.span]),
             lead=self._labels[way.lead],
             co_handlers=tuple([self._labels[code] for code in way.co_handlers]),
             disposition=way.disposition,
             needs_review=way.needs_review,
             reasons=tuple(way.reasons),
-            why=tuple([Term(*moved) for moved in scored.why]),
+            why=tuple(map(Term._make, judged.why)),
             model=self.version,
             taxonomy=self.taxonomy.version,
         )
@@ -105,8 +87,8 @@ class Desk:
     def _not_classified(self, letter: Letter, reason: Reason) -> Decision:
         return Decision(letter.id, None, (), None, None, (), None, True, (reason,), (), self.version, self.taxonomy.version)
 
-    def _category(self, code: str, probability: float) -> CategoryScore:
-        return CategoryScore(code, self.taxonomy.categories[code].name, self.taxonomy.domain_of(code).name, round(probability, 4))
+    def _category(self, number: int, probability: float) -> CategoryScore:
+        return CategoryScore(*self._names[number], round(probability, 4))
 
     def _purpose(self, codes: Sequence[str], probabilities: list[float]) -> PurposeScore:
         best = probabilities.index(max(probabilities))

@@ -7,7 +7,8 @@ Articles in brackets are those of 信访工作条例 (in force since 2022-05-01)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -46,8 +47,7 @@ class Route:
         self.reasons.append(Reason(rule, says))
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What the rooms before this one know of a letter: its scores, the probability it needs to go on alone, the guards' findings."""
 
     category: CategoryScore
@@ -66,13 +66,18 @@ def route(judged: Judged, taxonomy: Taxonomy, guards: Guards) -> Route:
     """The route of one letter that could be judged."""
     category = taxonomy.categories[judged.category.code]
     way = Route(category.lead, list(category.co_handlers))
-    way.reasons.append(Reason("category", f"{category.name} → {taxonomy.departments[category.lead].name}"))
+    way.reasons.append(_subject(category.name, taxonomy.departments[category.lead].name))
     _doubt(way, judged)
     _litigation(way, judged, taxonomy)
     _accusation(way, judged, taxonomy, guards)
     _danger(way, judged)
     way.co_handlers = [code for code in dict.fromkeys(way.co_handlers) if code != way.lead]
     return way
+
+
+@lru_cache(maxsize=1024)
+def _subject(category: str, department: str) -> Reason:
+    return Reason("category", f"{category} → {department}")
 
 
 def _doubt(way: Route, judged: Judged) -> None:
@@ -104,7 +109,7 @@ def _accusation(way: Route, judged: Judged, taxonomy: Taxonomy, guards: Guards) 
         where = taxonomy.departments[way.lead].name
         named = "、".join(taxonomy.departments[code].name for code in accused) or "公职人员"
         way.review("accusation", f"信中检举控告 {named} → {where};不得转给被检举单位,不抄送 (条例第22、30、46条)")
-    elif guards.forbidden(judged.findings.doubtful) & {way.lead, *way.co_handlers}:
+    elif judged.findings.doubtful and guards.forbidden(judged.findings.doubtful) & {way.lead, *way.co_handlers}:
         named = "、".join(taxonomy.departments[code].name for code in judged.findings.doubtful)
         way.review("maybe_accused", f"信中可能在指责 {named},而它在承办单位之列;请核实后再转送 (条例第30条)")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.choice import choose
 from triage import taxonomy as taxonomies
-from triage.choice import choose
 from triage.desk import CATEGORY, PURPOSE, open_desk, read
 from triage.letter import Letter
 from triage.routing import desks

@@ -24,13 +24,12 @@ from pathlib import Path
 
 import numpy as np
 
-from models.features import Vocabulary
+from models.features import Vocabulary, read_only
 from training.labelled import starter_letters
 from training.train import ensure_model
 from triage import readable
 from triage import taxonomy as taxonomies
-from triage.choice import choose
-from triage.desk import CATEGORY, PURPOSE, open_desk
+from triage.desk import open_desk
 from triage.letter import Letter
 from triage.normalise import normalise
 from triage.tokens import Segmenter
@@ -66,12 +65,11 @@ def stages(desk, letters, batch):
         part = letters[start : start + batch]
         texts = timed("normalise", lambda part=part: [normalise(letter.text) for letter in part])
         words = timed("segment", lambda texts=texts: desk.segmenter.words(texts))
-        reading = timed("features and margins", lambda words=words: model.read(words))
-        chances = timed("probabilities", lambda reading=reading: [model.scores(reading, model.head(name)) for name in (CATEGORY, PURPOSE)])
-        chosen = timed("choice of the desk", lambda chances=chances: choose(chances[0], desk._desks)[0])
-        timed("why", lambda reading=reading, chosen=chosen: model.why(reading, model.head(CATEGORY), chosen))
+        timed("features and scores", lambda words=words: model.read(words))
+        timed("the same, choice and why", lambda words=words: model.judge(words, desk._heads[0], desk._desks))
         timed("guards", lambda texts=texts: desk.guards.read(texts))
         timed("readable", lambda words=words: readable.signs(words))
+    spent["choice and why"] = spent.pop("the same, choice and why") - spent["features and scores"]
     return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
 
 
@@ -133,8 +131,8 @@ def by_features(desk, letters):
         more = chance.integers(1 << 43, 1 << 62, max(0, size - len(model.vocabulary)), dtype=np.uint64)
         keys, rows = np.unique(np.concatenate([model.vocabulary.keys, more]), return_index=True)
         idf = np.concatenate([model.vocabulary.idf, np.ones(len(more), np.float32)])[rows]
-        weights = np.concatenate([model.weights, np.zeros((len(more), model.weights.shape[1]), np.float32)])[rows]
-        larger = replace(model, vocabulary=Vocabulary(keys, idf), weights=weights)
+        steps = np.concatenate([model.weights.steps, np.zeros((len(more), model.weights.steps.shape[1]), np.int16)])[rows]
+        larger = replace(model, vocabulary=Vocabulary(keys, idf), weights=model.weights._replace(steps=read_only(steps)))
         larger.read(words)
         found[f"{len(keys):,} features"] = min(cost(lambda _, larger=larger: larger.read(words), [words], 1) for _ in range(5)) / len(words)
     return found

@@ -79,7 +79,7 @@ class Desk:
             disposition=way.disposition,
             needs_review=way.needs_review,
             reasons=tuple(way.reasons),
-            why=tuple(map(Term._make, judged.why)),
+            why=tuple([Term(*moved) for moved in judged.why]),
             model=self.version,
             taxonomy=self.taxonomy.version,
         )

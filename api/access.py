@@ -10,6 +10,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
@@ -210,7 +211,11 @@ def _is_local(scope: Scope) -> bool:
 
 def _address(scope: Scope) -> str:
     """The client's address; of IPv6 the network, since one has many addresses there."""
-    host = scope["client"][0] if scope.get("client") else ""
+    return _network(scope["client"][0] if scope.get("client") else "")
+
+
+@lru_cache(maxsize=1024)
+def _network(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -220,6 +225,7 @@ def _address(scope: Scope) -> str:
     return str(address)
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from api import access, archives, described, letters, lists, metrics, problems, registered, schemas
 from api.figures import Figures
 from api.front import Front
+from api.lane import Lane
 from api.live import Live
 from api.work import Work
 
@@ -64,7 +65,8 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
 def _put_front_before(app: FastAPI, figures: Figures) -> None:
     """Outermost, around the answer to an unforeseen error too; so no middleware can be added after this."""
-    front = Front(app.build_middleware_stack(), app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
+    lane = Lane(app.build_middleware_stack(), app, [letters.CLASSIFY])
+    front = Front(lane, app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
     app.state.front = app.middleware_stack = front
 
 

@@ -32,7 +32,7 @@ async def json_of(request: Request) -> Any:
         raise _refusal(body) from None
     if _is_deeper(content, DEEPEST):
         raise _too_deep()
-    json.loads(body, object_pairs_hook=_once)  # of a field that stands twice every other reader takes the last: 8 µs a letter
+    _ONCE.decode(body.decode())  # of a field that stands twice every other reader takes the last
     return content
 
 
@@ -74,6 +74,9 @@ def _too_large(limit: int) -> InputError:
 def _once(pairs: list[tuple[str, Any]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         raise InputError("body: an object names a field twice. A field stands once. Remove one of the two.", kind="duplicate-key", status=400)
+
+
+_ONCE = json.JSONDecoder(object_pairs_hook=_once)
 
 
 def _is_deeper(content: Any, levels: int) -> bool:

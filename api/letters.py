@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from api import access, bodies, described, schemas
@@ -28,6 +29,9 @@ async def classify(request: Request) -> Response:
     access.caller_of(request).check(keys.CLASSIFY)
     letters, batch = schemas.letters_of(await bodies.json_of(request))
     return Response(await decided(request, letters, _batch if batch else _single), media_type="application/json")
+
+
+CLASSIFY = next(route for route in router.routes if isinstance(route, APIRoute))
 
 
 async def decided(request: Request, letters: Sequence[Letter], render: Callable[[list[Decision]], Any]) -> Any:

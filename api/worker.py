@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 GRACE = 30  # seconds to answer what was accepted
 ORPHANED = 4.0  # seconds for the same when the parent is gone: somebody may be starting another
 KEEP_ALIVE = 75  # seconds; longer than proxies keep an idle connection (nginx: 60), so that they close first
+HANDOVER = 0.0005  # seconds until the desk and the loop, of which each needs the interpreter, let the other have it; Python's own 5 ms are ten letters
 WARM = "小区停水三天了没人管"
 
 
@@ -47,6 +48,7 @@ def run(desk: Desk, settings: Settings, figures: Figures, listening: socket.sock
     app.state.live.desk.decide([Letter(WARM)])  # what is compiled or read late is so before the first letter
     gc.collect()
     gc.freeze()  # what stays to the end is not looked through again and again
+    sys.setswitchinterval(HANDOVER)
     server = Server(app, figures)
     threading.Thread(target=_outlive, args=(lifeline, server), name="lifeline", daemon=True).start()
     server.run(sockets=[listening])

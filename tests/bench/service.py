@@ -61,7 +61,7 @@ def bodies(count=200):
 
 SCRIPT = """
 local bodies = {}
-for line in io.lines("%s") do bodies[#bodies + 1] = wrk.format("POST", "/v1/classify", {["Content-Type"] = "application/json"}, line) end
+for line in io.lines("%s") do bodies[#bodies + 1] = wrk.format("POST", "/v1/classify", {["Content-Type"] = "application/json", ["Host"] = "127.0.0.1"}, line) end
 local at = 0
 request = function() at = at %% #bodies + 1; return bodies[at] end
 """

@@ -32,6 +32,11 @@ def alive(pid):
     return False
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
 class Asked:
     """A service at an address of this machine."""
 
@@ -61,10 +66,11 @@ class Asked:
     def connection(self):
         return socket.create_connection(self.place, timeout=PATIENCE)
 
-    def is_ready(self):
-        with contextlib.suppress(OSError):  # nobody listens yet
-            return self.call("/readyz")[0] == 200
-        return False
+    def status(self, path):
+        """With which status a call is answered, 0 while nobody listens."""
+        with contextlib.suppress(OSError):
+            return self.call(path)[0]
+        return 0
 
 
 class Served(Asked):

@@ -2,21 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 from offices import TRIAGE
-from served import PATIENCE, Asked, alive, until
+from served import PATIENCE, Asked, alive, free_port, until
 
 LETTER = "包工头欠我们八个人四个月工资不给"
 FULL = Path("/dev/full")  # takes nothing: every write ends with "No space left on device"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def workers_of(parent):
@@ -31,12 +25,12 @@ def test_a_service_whose_log_is_on_a_full_disk_answers_counts_what_it_lost_and_e
     with process:
         try:
             service = Asked(f"http://127.0.0.1:{port}")
-            until(service.is_ready, "an answer without a log")
+            until(lambda: service.status("/readyz") == 200, "an answer without a log")
             assert [service.classify(LETTER)[0] for _ in range(3)] == [200] * 3
             until(lambda: service.figure("triage_lines_lost_total") >= 3)
             (worker,) = workers_of(process.pid)
             os.kill(worker, signal.SIGKILL)  # of which the parent would tell the log too
-            until(lambda: workers_of(process.pid) not in (set(), {worker}) and service.is_ready())
+            until(lambda: workers_of(process.pid) not in (set(), {worker}) and service.status("/readyz") == 200)
             assert service.classify(LETTER)[0] == 200
             process.terminate()
             assert process.wait(PATIENCE) == 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 OPEN = frozenset({"/healthz", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json"})
 PAGES = "/static/"
 LOCAL = "local"  # whoever calls while there are no keys
+SOON = 1.0  # seconds that a service which starts waits for the writers of its register; its workers try again
 WRONG_KEYS = 20  # that an address may try in a minute
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -167,7 +168,7 @@ def check_address(host: str, settings: Settings) -> str:
     """
     from api.settings import SettingsError
 
-    door = Door(settings)
+    door = Door(settings, patience=SOON)  # no signal is heard while SQLite waits
     try:
         known = door.keys()
     except TriageError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -41,6 +42,8 @@ app.add_typer(doctor_app)
 app.add_typer(models_app, name="models")
 app.add_typer(register_app, name="register")
 app.add_typer(keys_app, name="keys")
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
 
 AsJson = Annotated[bool, typer.Option("--json", help="按 JSON 输出(管道中默认) / print JSON, as in a pipe")]
 
@@ -169,8 +172,25 @@ def main() -> None:
     try:
         app()
     except TriageError as error:
-        print(f"triage: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+        _leave(str(error), error.exit_status)
+    except OSError as error:
+        if error.filename or error.errno not in FULL:
+            raise
+        _discard(sys.stdout)
+        _leave(f"standard output: cannot be written ({error.strerror}). The answer is not whole. Free space, and run it again.", 8)
     except MemoryError:
-        print("triage: system: too little memory. The desk and its model need about 300 MB. Raise the limit (`ulimit -v`, MemoryMax).", file=sys.stderr)
-        sys.exit(8)
+        _leave("system: too little memory. The desk and its model need about 300 MB. Raise the limit (`ulimit -v`, MemoryMax).", 8)
+
+
+def _leave(says: str, status: int) -> NoReturn:
+    """End with a line on standard error; also when nobody can write it, so that the status tells."""
+    try:
+        print(f"triage: {says}", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+    sys.exit(status)
+
+
+def _discard(stream: TextIO) -> None:
+    """What a stream could not write is not to be tried again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 THREADS = 8  # of calls to the register: they wait for one another there, and the desk's threads must not wait with them
 WAITING = 40  # calls that may wait for one of them; more are told to come again, so that letters that are only decided go on
 FRESH = 1.0  # seconds for which keys are believed: a revoked one is refused after that
+WRITERS = 10.0  # seconds that a call waits for the register's other writers, as triage.register.engine has it
 PATIENCE = 1.0  # seconds that a call waits for the keys to be read anew; afterwards those of before hold
 SHORTEST, LONGEST = 0.5, 32.0  # seconds between two attempts to open the register, doubled after each
 
@@ -33,8 +34,8 @@ T = TypeVar("T")
 class Door:
     """The way to the register. ``call`` is for the event loop, everything else waits."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic, *, patience: float = WRITERS) -> None:
+        self._settings, self._clock, self._patience = settings, clock, patience
         self._threads = CapacityLimiter(THREADS)
         self._turn = threading.Lock()
         self._register: Register | None = None
@@ -65,7 +66,7 @@ class Door:
 
         known = self._settings
         try:
-            register = open_register(known.home, known.database.get_secret_value(), known.text_key.get_secret_value())
+            register = open_register(known.home, known.database.get_secret_value(), known.text_key.get_secret_value(), patience=self._patience)
         except (RegisterError, StorageError) as error:
             step = min(LONGEST, self._failed[2] * 2) if self._failed else SHORTEST
             self._failed = error, self._clock() + step, step

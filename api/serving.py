@@ -29,29 +29,31 @@ def serve(
     log: Annotated[Literal["debug", "info", "warning", "error"], typer.Option(help="日志级别 / what is logged, on standard error")] = "info",
 ) -> None:
     """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
-    from api import access, logs
+    from api import logs
+    from api.crew import STOP
     from api.settings import settings
-
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy: workers are the parallelism
-    known = settings()
-    logs.listen(log)
-    notice = access.check_address(host or known.host, known)
-    listening = _listen(host or known.host, known.port if port is None else port)
-    _open_files()
-    raise typer.Exit(_serve(listening, workers or known.workers, known, notice))
-
-
-def _serve(listening: socket.socket, workers: int, known: Settings, notice: str) -> int:
-    """Open the desk once, then let workers that share it answer. Returns the exit status."""
-    from api import logs, porter
-    from api.cli import _desk
-    from api.crew import STOP, Crew
-    from api.figures import Figures
-    from api.worker import run
 
     for number in STOP:
         signal.signal(number, _leave)
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy: workers are the parallelism
+    known = settings()
+    logs.listen(log)
+    host = host or known.host
+    listening = _listen(host, known.port if port is None else port)
+    _open_files()
+    raise typer.Exit(_serve(listening, workers or known.workers, known, host))
+
+
+def _serve(listening: socket.socket, workers: int, known: Settings, host: str) -> int:
+    """Open the register and the desk once, then let workers that share the desk answer. Returns the exit status."""
+    from api import access, logs, porter
+    from api.cli import _desk
+    from api.crew import Crew
+    from api.figures import Figures
+    from api.worker import run
+
     with porter.answering(listening):
+        notice = access.check_address(host, known)  # an older register is brought up to date here, which may take a while
         desk = _desk()
     figures = Figures(workers)
     crew = Crew(workers, figures, lambda _, lifeline: run(desk, known, figures, listening, lifeline))
@@ -67,7 +69,7 @@ def _serve(listening: socket.socket, workers: int, known: Settings, notice: str)
 
 
 def _leave(*_: object) -> None:
-    """Told to stop before it began: nothing was accepted, so nothing is to be finished."""
+    """Told to stop before it began: nothing was accepted, so nothing is to be finished; an upgrade of the register is given up as a whole."""
     sys.exit(0)
 
 

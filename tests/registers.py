@@ -1,6 +1,8 @@
 """Letters with decisions, for tests of the register that need no model."""
 
 from triage.letter import CategoryScore, Decision, Label, Letter, PurposeScore, Reason, Term
+from triage.register import files, migrate
+from triage.register.engine import FILE, address, connect
 from triage.register.entries import Entry, enter
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -51,3 +53,24 @@ def change(register, *statements):
     with register.writing() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def at_version(home, database, version):
+    """A register of an older schema with a letter in it."""
+    url = address(home, database)
+    if not database:
+        files.prepare(home / FILE, lambda path: _upgraded(address(home, f"sqlite:///{path}"), version))
+    else:
+        _upgraded(url, version)
+    return url
+
+
+def _upgraded(url, version):
+    made = connect(url)
+    with made.connect().execution_options(triage_writes=True) as connection, connection.begin():
+        migrate.upgrade(connection, to=version)
+        connection.exec_driver_sql(
+            "INSERT INTO letters (id, source, channel, received_at, sender, place, title, body, sealed_with, characters, registered_at, category, purpose,"
+            " department, review) VALUES ('old', '', '', '', '', '', '', 'x', '', 1, '2025-01-01', '', '', '', 'open')"
+        )
+    made.dispose()

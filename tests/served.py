@@ -32,25 +32,17 @@ def alive(pid):
     return False
 
 
-class Served:
-    """One running service."""
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
 
-    def __init__(self, process, log):
-        self.process, self.log = process, log
-        ready = self.told("ready")
-        self.address = ready["address"].removesuffix("/docs")
-        self.place = ("127.0.0.1", int(self.address.rpartition(":")[2]))
 
-    def lines(self, event):
-        return [line for line in map(json.loads, self.log.read_text("utf-8").splitlines()) if line["event"] == event]
+class Asked:
+    """A service at an address of this machine."""
 
-    def told(self, event, **fields):
-        """The last line of the log about an event, once there is one."""
-        return until(lambda: [line for line in self.lines(event) if fields.items() <= line.items()], f"{event} {fields} in {self.log}")[-1]
-
-    def workers(self):
-        """The process that fills each place now."""
-        return {line["worker"]: line["pid"] for line in self.lines("worker begun")}
+    def __init__(self, address):
+        self.address = address
+        self.place = ("127.0.0.1", int(address.rpartition(":")[2]))
 
     def call(self, path, body=None, **headers):
         """(status, headers, content) of one request."""
@@ -73,6 +65,31 @@ class Served:
 
     def connection(self):
         return socket.create_connection(self.place, timeout=PATIENCE)
+
+    def status(self, path):
+        """With which status a call is answered, 0 while nobody listens."""
+        with contextlib.suppress(OSError):
+            return self.call(path)[0]
+        return 0
+
+
+class Served(Asked):
+    """One running service, with its log."""
+
+    def __init__(self, process, log):
+        self.process, self.log = process, log
+        super().__init__(self.told("ready")["address"].removesuffix("/docs"))
+
+    def lines(self, event):
+        return [line for line in map(json.loads, self.log.read_text("utf-8").splitlines()) if line["event"] == event]
+
+    def told(self, event, **fields):
+        """The last line of the log about an event, once there is one."""
+        return until(lambda: [line for line in self.lines(event) if fields.items() <= line.items()], f"{event} {fields} in {self.log}")[-1]
+
+    def workers(self):
+        """The process that fills each place now."""
+        return {line["worker"]: line["pid"] for line in self.lines("worker begun")}
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from registers import KEY, TEXT, change, count, entry, put
+from registers import KEY, TEXT, at_version, change, count, entry, put
 
 from triage.errors import RegisterError, StorageError
 from triage.register import book, engine, entries, files, health, idempotency, listing, migrate, schema
@@ -180,29 +180,6 @@ def test_without_pysqlite3_the_sqlite_of_python_does_and_says_when_it_is_too_old
     )
     done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, check=True, env=_environment())
     assert done.stdout.split() == [b"sqlite3", b"True"]
-
-
-def at_version(home, database, version):
-    """A register of an older schema with a letter in it."""
-    url = address(home, database)
-    if not database:
-        book.open_register(home).close()
-        (home / FILE).unlink()
-        files.prepare(home / FILE, lambda path: _upgraded(address(home, f"sqlite:///{path}"), version))
-    else:
-        _upgraded(url, version)
-    return url
-
-
-def _upgraded(url, version):
-    made = connect(url)
-    with made.connect().execution_options(triage_writes=True) as connection, connection.begin():
-        migrate.upgrade(connection, to=version)
-        connection.exec_driver_sql(
-            "INSERT INTO letters (id, source, channel, received_at, sender, place, title, body, sealed_with, characters, registered_at, category, purpose,"
-            " department, review) VALUES ('old', '', '', '', '', '', '', 'x', '', 1, '2025-01-01', '', '', '', 'open')"
-        )
-    made.dispose()
 
 
 def test_an_older_register_is_backed_up_and_brought_up_to_date(tmp_path, database, closing):

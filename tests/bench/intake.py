@@ -4,7 +4,7 @@
 
 Every other time the whole family of processes is killed at once, as when the power goes; the other times the parent alone, whose workers have to
 notice. A letter that was acknowledged must be registered once, with a decision that is complete; one that was not may be there once or not at all.
-PostgreSQL is started from the binaries of the machine, with fsync, and not killed. Prints no letter's words.
+PostgreSQL is started from the binaries of the machine, with fsync, its register made as `triage register init` does, and not killed. Prints no letter's words.
 """
 
 import argparse
@@ -174,6 +174,7 @@ def main():
         letters.put({"id": f"2026-{number:06}", "text": f"{starter[number % len(starter)].letter.body}\n来信编号{number}"})
     with tempfile.TemporaryDirectory() as folder, register_at(options.database) as database:
         home = Path(shutil.copytree(options.home, f"{folder}/office")) if options.home else made_ready(Path(folder) / "office")
+        book.upgrade(home, database)  # PostgreSQL's is made by nobody else
         run(options, home, database, letters, Path(folder) / "log")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"SQLite format 3\0"
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "ncpfs", "fuse.sshfs", "fuse.glusterfs"})
+STEP = 2_000  # pages of 4 KiB that are copied before anything else is looked at
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -95,7 +96,7 @@ def copy(path: Path, target: Path) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     module: Any = sqlite_module()
     with closing(module.connect(path)) as source, closing(module.connect(draft)) as made:
-        source.backup(made)
+        source.backup(made, pages=STEP, progress=lambda *_: None)  # between two steps a signal is heard
     flush(draft)
     draft.rename(target)
     flush(target.parent)

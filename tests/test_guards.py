@@ -4,10 +4,11 @@ import pytest
 
 from models import store
 from triage import routing
+from triage.characters import joined
 from triage.desk import Desk
 from triage.guards import Guards
 from triage.letter import CategoryScore, Letter
-from triage.normalise import normalise
+from triage.normalise import normalised
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def guards(taxonomy):
 
 @pytest.fixture(scope="module")
 def read(guards):
-    return lambda text: guards.read([normalise(text)])[0]
+    return lambda text: guards.read(*normalised([text]))[0]
 
 
 ACCUSED = [
@@ -119,7 +120,7 @@ def test_the_guard_is_not_talked_out_of_it(decide, text):
 
 def test_the_guard_is_never_outvoted_by_a_probability(taxonomy, guards):
     certain = CategoryScore("pollution", "环境污染", "环境保护", 1.0)
-    findings = guards.read(["举报环保局局长受贿"])[0]
+    findings = guards.read(*joined(["举报环保局局长受贿"]))[0]
     way = routing.route(routing.Judged(certain, CategoryScore("water", "水", "水", 0.0), 0.5, findings), taxonomy, guards)
     assert (way.lead, way.co_handlers, way.needs_review) == ("discipline", [], True)
 

@@ -1,5 +1,6 @@
 """Text in, text out: what changes, and the look-alikes that must not."""
 
+import re
 import time
 import unicodedata
 
@@ -8,7 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from triage import normalise as rules
+from triage.characters import codes_of, narrowed, parted, text_of
 from triage.normalise import normalise
+from triage.signs import ROUGH
 
 CHANGES = [
     ("lone surrogate", "拆\ud800迁", "拆迁"),
@@ -36,7 +39,8 @@ CHANGES = [
     ("address without scheme", "见www.example.com 谢谢", "见 谢谢"),
     ("base64", "附件" + "QUJDRA" * 200 + "完", "附件 完"),
     ("blanks and tabs", " 甲 \t\u3000 乙 \r\n\r\n\r\n 丙 ", "甲 乙\n丙"),
-    ("repeated punctuation", "还我工资！！！！。。。。", "还我工资!。"),
+    ("repeated punctuation", "还我工资！！！！。。。。......12.50元……", "还我工资!。.12.50元."),
+    ("pinyin note, brackets twice", "甲((lián)", "甲"),
     ("spaced out", "要求 拆 迁 办 赔偿", "要求 拆迁办 赔偿"),
     ("identity number in full width", "身份证１１０１０１１９９００１０１０００Ｘ", "身份证*"),
     ("masked number", "身份证号码*****************", "身份证号码*"),
@@ -133,6 +137,8 @@ FRAGMENTS = [
 @example("&am&#8203;p;lt;b&gt;")
 @example("138  0000--0000")
 @example("<<b>b>甲</b</b>>")
+@example("甲((lián)")
+@example("&##38;lt;")
 def test_normalising_twice_is_normalising_once(text):
     once = normalise(text)
     assert normalise(once) == once
@@ -152,9 +158,19 @@ def test_normalising_twice_is_normalising_once(text):
 @example("😀😀")
 @example("a" * 120)
 @example("000000０000")
+@example("\x1b\x1b")
+@example("\r")
+@example("-" * 130)
+@example("ꀀ甲 乙 丙")
 def test_a_rule_that_is_not_asked_for_would_change_nothing(text):
-    seen = rules.signs_of(text)
-    assert [rule.__name__ for rule, signs in rules._asks().items() if not seen & signs and rule(text) != text] == []
+    """Whatever the rules before it made of the text; and a text without any sign is left as ``plain`` makes it."""
+    read = text
+    for rule in rules.RULES:
+        asked = rules.signs_of(read) & rules._asks()[rule]
+        assert asked or rule(read) == read, rule.__name__
+        read = rule(read)
+    if not rules.signs_of(text) & ~ROUGH:
+        assert read == rules.plain(text) == normalise(text)
 
 
 def test_no_character_that_counts_as_usual_is_changed_by_a_rule():
@@ -168,14 +184,26 @@ def test_no_character_that_counts_as_usual_is_changed_by_a_rule():
 @settings(max_examples=400, deadline=None)
 def test_a_run_of_blanks_is_one_and_a_line_end_when_it_has_one(text):
     lines = (" ".join(line.split()) for line in text.splitlines())
-    assert rules.blanks(text) == "\n".join(filter(None, lines))
+    assert rules.plain(text) == "\n".join(filter(None, lines))
+
+
+@given(st.text(st.one_of(st.sampled_from("甲a7_!!/<&。…． \n"), st.characters()), max_size=20))
+@settings(max_examples=400, deadline=None)
+@example("甲\U0002a6e0\U0002a6e0")
+def test_a_run_of_one_mark_is_one_mark(text):
+    once = rules.plain(text)
+    assert re.search(r"([^\w\s<>&/])\1|__", once) is None
+    assert re.sub(r"[^\w<>&/]", "", once).replace("_", "") == re.sub(r"[^\w<>&/]", "", text_of(narrowed(codes_of(text)))).replace("_", "")
+    assert rules.plain(once) == once
+
+
+@given(st.lists(st.one_of(st.text(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)), max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_a_letter_is_read_the_same_alone_and_in_any_batch(texts):
+    assert parted(*rules.normalised(texts)) == [normalise(text) for text in texts]
 
 
 def test_wide_forms_become_what_nfkc_makes_of_them():
-    import unicodedata
-
-    from triage.characters import codes_of, narrowed, text_of
-
     for character in map(chr, range(0x2000, 0x10000)):
         narrow = text_of(narrowed(codes_of(character)))
         assert narrow in {character, unicodedata.normalize("NFKC", character)}, hex(ord(character))

@@ -75,14 +75,14 @@ def test_an_empty_text_has_no_words(segmenter):
 
 def test_starter_letters_are_cut_as_jieba_cuts_them(starter, plain, jieba_cut):
     texts = [normalise(labelled.letter.text) for labelled in starter[::10]]
-    words = plain.words(texts)
+    words = plain.cut(texts)
     assert [row for row, text in enumerate(texts) if words.tokens(row) != theirs(jieba_cut, text)] == []
 
 
 def test_starter_letters_are_cut_with_our_own_words_as_rjieba_cuts_them(starter, segmenter, rjieba_cut):
     """But for ties in the HMM, such as 收收收全, where it is rjieba that departs from jieba: one starter letter has one."""
     texts = [normalise(labelled.letter.text) for labelled in starter[::4]]
-    words = segmenter.words(texts)
+    words = segmenter.cut(texts)
     assert len([row for row, text in enumerate(texts) if words.tokens(row) != theirs(rjieba_cut, text)]) <= 1
 
 
@@ -94,7 +94,7 @@ def test_real_letters_are_cut_as_jieba_cuts_them(plain, jieba_cut):
     path = Path(os.environ["TRIAGE_REAL_LETTERS"])
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file:
         texts = [normalise("\n".join(filter(None, (row.get("title"), row.get("body") or row.get("text"))))) for row in csv.DictReader(file)]
-    words = plain.words(texts)
+    words = plain.cut(texts)
     assert [row for row, text in enumerate(texts) if words.tokens(row) != theirs(jieba_cut, text)] == []
 
 
@@ -123,14 +123,14 @@ def test_rare_han_characters_are_cut_as_rjieba_cuts_them(segmenter, rjieba_cut, 
 @given(st.lists(st.text(st.sampled_from("拖欠工资的了,1a \n"), max_size=12), min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_a_letter_is_cut_the_same_alone_and_in_any_batch(segmenter, texts):
-    words = segmenter.words(texts)
+    words = segmenter.cut(texts)
     assert [words.tokens(row) for row in range(len(words))] == [segmenter.tokens(text) for text in texts]
 
 
 @pytest.mark.parametrize("unit", ["拆", "a", "1", "a工", "不一1", "砰砰", "中华人民共和国"])
 def test_cutting_takes_time_in_proportion_to_the_length(segmenter, unit):
     began = time.process_time()
-    words = segmenter.words([unit * (1_000_000 // len(unit))])
+    words = segmenter.cut([unit * (1_000_000 // len(unit))])
     assert time.process_time() - began < 5.0  # 0.04 s here; what is quadratic takes hours
     assert words.text(0, len(words.codes) - 1).count(unit) in {0, 1_000_000 // len(unit)}
 

@@ -208,7 +208,7 @@ def nursery(home, what):
 
 
 def answers(model, segmenter):
-    return model.scores(model.read(segmenter.words([LETTER.body])), model.head("category"))
+    return model.scores(model.read(segmenter.cut([LETTER.body])), model.head("category"))
 
 
 def test_killed_at_any_moment_the_live_model_is_one_that_was_made_live(office, bases, segmenter, taxonomy):

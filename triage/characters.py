@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLANK, LINE_END, WIDE_BLANK = 0x20, 0x0A, 0x3000
-FIRST_WIDE, LAST_WIDE, WIDER = 0xFF01, 0xFF5E, 0xFEE0  # the full-width forms of ASCII, and how far they stand from it
+    Joined = tuple[NDArray[np.uint32], NDArray[np.int64]]
+
+FIRST_WIDE, LAST_WIDE, WIDER, WIDE_BLANK = 0xFF01, 0xFF5E, 0xFEE0, 0x3000  # the full-width forms of ASCII, how far they stand from it, their blank
+LINE_END = 0x0A
+KELVIN, DOTTED = 0x212A, 0x130  # signs whose lower case is a letter of ASCII, the second with a dot of its own
 
 
 def codes_of(text: str) -> NDArray[np.uint32]:
@@ -32,45 +35,85 @@ def text_of(codes: NDArray[np.uint32]) -> str:
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def joined(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def joined(texts: Sequence[str]) -> Joined:
     """The codes of all texts in a row; text ``i`` has those from ``bounds[i]`` to before ``bounds[i + 1]``."""
-    bounds = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in texts], out=bounds[1:])
-    return codes_of("".join(texts)), bounds
+    return codes_of("".join(texts)), np.array([0, *accumulate(map(len, texts))], np.int64)
+
+
+def parted(codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> list[str]:
+    """The texts that are ``joined``."""
+    return [text_of(codes[begin:end]) for begin, end in pairwise(bounds.tolist())]
+
+
+@compiled
+def spliced(codes: NDArray[np.uint32], bounds: NDArray[np.int64], rows: NDArray[np.int64], others: NDArray[np.uint32], ends: NDArray[np.int64]) -> Joined:
+    """Joined texts, those of ``rows`` (ascending) replaced by the joined ``others``."""
+    room = len(codes) + len(others)
+    out, places, n, turn = np.empty(room, np.uint32), np.zeros(len(bounds), np.int64), 0, 0
+    for row in range(len(bounds) - 1):
+        replaced = turn < len(rows) and rows[turn] == row
+        text = others[ends[turn] : ends[turn + 1]] if replaced else codes[bounds[row] : bounds[row + 1]]
+        out[n : n + len(text)] = text
+        n, turn = n + len(text), turn + replaced
+        places[row + 1] = n
+    return out[:n], places
+
+
+@compiled
+def narrow(code: int) -> int:
+    """A full-width form of ASCII or the ideographic blank as ASCII, all else as it is: what NFKC makes of it, each by itself."""
+    if FIRST_WIDE <= code <= LAST_WIDE:
+        return code - WIDER
+    return 0x20 if code == WIDE_BLANK else code
 
 
 @compiled
 def narrowed(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Full-width forms of ASCII and the ideographic blank as ASCII: what NFKC makes of them, each by itself."""
-    out = codes.copy()
+    """The narrow form of each."""
+    out = np.empty(len(codes), np.uint32)
     for i in range(len(codes)):
-        if FIRST_WIDE <= codes[i] <= LAST_WIDE:
-            out[i] = codes[i] - WIDER
-        elif codes[i] == WIDE_BLANK:
-            out[i] = BLANK
+        out[i] = narrow(codes[i])
     return out
 
 
-@cache
-def blanks_of() -> NDArray[np.uint8]:
-    """What each character of the basic plane is: a line's end, another blank, or 0 for neither."""
-    found = np.array([BLANK if chr(code).isspace() else 0 for code in range(0x10000)], np.uint8)
-    found[[ord(end) for end in "\n\r\x85\u2028\u2029"]] = LINE_END
-    return found
+@compiled
+def _line(codes: NDArray[np.uint32], out: NDArray[np.uint32], n: int) -> int:
+    """Write characters from ``out[n]`` on, in the lower case of words (no other character becomes a letter or a digit by it), and a line end."""
+    for i in range(len(codes)):
+        code = codes[i]
+        out[n] = code + 32 if 65 <= code <= 90 else 0x6B if code == KELVIN else code
+        if code == DOTTED:
+            out[n], out[n + 1] = 0x69, 0x307
+            n += 1
+        n += 1
+    out[n] = LINE_END
+    return n + 1
 
 
 @compiled
-def single_blanks(codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """One blank for a run of blanks, one line end for a run with a line's end in it, none at the edges."""
-    out, n, waiting = np.empty(len(codes), np.uint32), 0, 0
+def _head(codes: NDArray[np.uint32], titled: bool, opening: int) -> int:
+    """How many characters at the beginning of a letter count more than once: its title, or the opening of a longer one without."""
+    if not titled:
+        return opening if len(codes) > 2 * opening else 0
+    end = 0
+    while end < len(codes) and codes[end] != LINE_END:
+        end += 1
+    return end
+
+
+@compiled
+def weighted(codes: NDArray[np.uint32], bounds: NDArray[np.int64], titled: NDArray[np.bool_], title_counts: int, opening: int) -> Joined:
+    """Joined letters as lines in lower case: ``titled`` ones with their first line ``title_counts`` times, the others with their ``opening`` twice."""
+    n_dotted = 0
     for i in range(len(codes)):
-        kind = kinds[codes[i]] if codes[i] < len(kinds) else 0
-        if kind:
-            waiting = LINE_END if LINE_END in (kind, waiting) else BLANK
-        else:
-            if waiting and n:
-                out[n] = waiting
-                n += 1
-            out[n] = codes[i]
-            n, waiting = n + 1, 0
-    return out[:n]
+        n_dotted += codes[i] == DOTTED
+    room = (1 + title_counts) * (len(codes) + n_dotted + len(bounds))
+    out, ends, n = np.empty(room, np.uint32), np.zeros(len(bounds), np.int64), 0
+    for row in range(len(titled)):
+        letter = codes[bounds[row] : bounds[row + 1]]
+        head = _head(letter, titled[row], opening)
+        for _ in range(title_counts - 1 if titled[row] else head > 0):
+            n = _line(letter[:head], out, n)
+        n = _line(letter, out, n)
+        ends[row + 1] = n
+    return out[:n], ends

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models import store
 from models.errors import RefusedModelError
 from triage import readable, routing
 from triage.errors import ModelError
 from triage.guards import Guards
 from triage.letter import CategoryScore, Decision, PurposeScore, Reason, Term
-from triage.normalise import normalise
+from triage.normalise import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from models.classifier import Judgement
     from models.features import Words
     from models.store import Stored
+    from triage.characters import Joined
     from triage.guards import Findings
     from triage.letter import Letter
     from triage.taxonomy import Taxonomy
@@ -28,8 +31,6 @@ CATEGORY, PURPOSE = "category", "purpose"
 TITLE_COUNTS = 3  # a title says the matter in a line; 1, 2 and 3 were tried (docs/decisions.md)
 OPENING = 24  # characters that count twice where there is no title: people begin with what they want (docs/decisions.md)
 READS = {"normalise": 2, "tokens": 2, "features": 2, "hmm": True}  # raise a number when that room reads a letter otherwise than before
-
-_LINE = "\n"
 
 
 class Desk:
@@ -55,9 +56,9 @@ class Desk:
         texts, words = read(letters, self.segmenter)
         judged = self.stored.model.judge(words, self._heads[0], self._desks)
         decisions = []
-        findings = self.guards.read(texts)
-        for letter, text, signs, judgement, found in zip(letters, texts, readable.signs(words), judged, findings, strict=True):
-            why_not = readable.why_not(letter.text, text, signs, judgement.known)
+        findings, signs = self.guards.read(*texts), readable.signs(words, *texts)
+        for letter, seen, judgement, found in zip(letters, signs, judged, findings, strict=True):
+            why_not = readable.why_not(letter.text, seen, judgement.known)
             decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, judgement, found))
         return decisions
 
@@ -100,16 +101,13 @@ class Desk:
         return self.stored.version if self.stored else None
 
 
-def read(letters: Sequence[Letter], segmenter: Segmenter) -> tuple[list[str], Words]:
-    """The letters' normalised texts, and their words: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
-    texts = [normalise(letter.text) for letter in letters]
-    return texts, segmenter.words([_weighted(text, titled=bool(letter.title)) for letter, text in zip(letters, texts, strict=True)])
+def read(letters: Sequence[Letter], segmenter: Segmenter) -> tuple[Joined, Words]:
+    """The letters' normalised texts, joined, and their words: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
+    from triage.characters import weighted
 
-
-def _weighted(text: str, *, titled: bool) -> str:
-    if titled:
-        return f"{text.partition(_LINE)[0]}{_LINE}" * (TITLE_COUNTS - 1) + text
-    return f"{text[:OPENING]}{_LINE}{text}" if len(text) > 2 * OPENING else text
+    texts = normalised([letter.text for letter in letters])
+    titled = np.array([letter.title != "" for letter in letters])
+    return texts, segmenter.words(*weighted(*texts, titled, TITLE_COUNTS, OPENING))
 
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter, *, version: str | None = None) -> Desk:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from triage.marks import Table
     from triage.taxonomy import Department, Taxonomy
@@ -85,12 +87,10 @@ class Guards:
         self._meanings = [*words.values(), *units.values()]
         self._table = _table(words, units)
 
-    def read(self, texts: Sequence[str]) -> list[Findings]:
-        """The findings in each of the normalised letters. Most hold no word that a rule begins with, and are done after one look."""
-        from triage.characters import joined
+    def read(self, codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> list[Findings]:
+        """The findings in each of the normalised letters, joined. Most hold no word that a rule begins with, and are done after one look."""
         from triage.marks import marked
 
-        codes, bounds = joined(texts)
         found = marked(codes, bounds, self._table)
         places = list(zip(found.begins.tolist(), found.ends.tolist(), found.words.tolist(), found.clauses.tolist(), strict=True))
         return [self._findings(places[begin:end]) if end > begin else NOTHING for begin, end in pairwise(found.bounds.tolist())]

@@ -10,15 +10,19 @@ import html
 import re
 import unicodedata
 from functools import cache
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from triage import privacy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
+
+    from triage.characters import Joined
 
 HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 MAX_ROUNDS = 8  # real letters need two; a text built to be unwrapped for ever loses its wrappers after these
@@ -40,7 +44,6 @@ _PINYIN_SYLLABLE = r"[A-Za-zü]{0,5}(?:[āáǎàēéěèīíǐìōóǒòūúǔù
 _PINYIN_NOTE = re.compile(rf"(?<=[{HAN}])[(\[] ?{_PINYIN_SYLLABLE}(?:[ '·-]?{_PINYIN_SYLLABLE}){{0,5}} ?[)\]]")
 _SPACED_OUT = re.compile(rf"(?<![{HAN}])[{HAN}](?:[ \t]{{1,3}}[{HAN}]){{2,}}(?![{HAN}])")
 _ENCODED_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
-_REPEATED_PUNCTUATION = re.compile(r"([^\w\s<>&/])\1+|_{2,}")
 _GARBLED = "鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟"
 _MOJIBAKE = re.compile(f"[{_GARBLED}]{{4}}")
 
@@ -141,6 +144,17 @@ def pinyin_notes(text: str) -> str:
     return _PINYIN_NOTE.sub("", text) if "(" in text or "[" in text else text
 
 
+def plain(text: str) -> str:
+    r"""Narrow forms; one blank for a run of blanks, one line end for a run of line ends, none at the edges; a run of one mark counts once.
+
+    >>> plain(" 还钱！！！ \t ...... \n\n 12.50元 ")
+    '还钱! .\n12.50元'
+    """
+    from triage.characters import text_of
+
+    return text_of(_plain([text])[0])
+
+
 def addresses(text: str) -> str:
     """Web addresses become a blank: they end where the first character outside ASCII stands.
 
@@ -168,17 +182,6 @@ def personal_numbers(text: str) -> str:
     return privacy.mask(text)
 
 
-def blanks(text: str) -> str:
-    r"""One blank for a run of blanks, one line end for a run of line ends, none at the edges.
-
-    >>> blanks(" 一 \t 二 \n\n 三 ")
-    '一 二\n三'
-    """
-    from triage.characters import blanks_of, codes_of, single_blanks, text_of
-
-    return text_of(single_blanks(codes_of(text), blanks_of()))
-
-
 def spaced_out(text: str) -> str:
     """Characters set apart by blanks for emphasis, or to slip past a filter, stand together again.
 
@@ -188,34 +191,23 @@ def spaced_out(text: str) -> str:
     return _SPACED_OUT.sub(lambda run: re.sub(r"[ \t]", "", run[0]), text) if " " in text else text
 
 
-def repeated_punctuation(text: str) -> str:
-    """A run of one mark counts once.
-
-    >>> repeated_punctuation("还钱!!!!......12.50元")
-    '还钱!.12.50元'
-    """
-    return _REPEATED_PUNCTUATION.sub(lambda run: run[0][0], text)
-
-
-RULES: tuple[Callable[[str], str], ...] = (
-    lone_surrogates_and_controls,
-    compatibility_forms,
-    stacked_marks,
-    mojibake,
-    excel_escapes,
-    entities,
-    tags,
-    simplified,
-    pinyin_notes,
-    repeated_punctuation,
-    addresses,
-    encoded_blobs,
-    blanks,
-    personal_numbers,
-    spaced_out,
-)
-# What these take away may lay bare work for the rules before them; the others leave none (tests/test_normalise.py).
-UNCOVERING = frozenset({stacked_marks, mojibake, excel_escapes, entities, tags, simplified, pinyin_notes, spaced_out})
+# In order, each with the signs (``triage.signs``) of which one is there when it has anything to do.
+RULES: dict[Callable[[str], str], str] = {
+    lone_surrogates_and_controls: "ROUGH UNUSUAL",
+    compatibility_forms: "ROUGH UNUSUAL",
+    stacked_marks: "UNUSUAL",
+    mojibake: "GARBLED",
+    excel_escapes: "MARKUP",
+    entities: "MARKUP",
+    tags: "MARKUP",
+    simplified: "TRADITIONAL",
+    pinyin_notes: "NOTES UNUSUAL",
+    plain: "ROUGH",
+    addresses: "MARKUP UNUSUAL",
+    encoded_blobs: "BLOB",
+    personal_numbers: "NUMBERS UNUSUAL",
+    spaced_out: "SPACED UNUSUAL",
+}
 
 
 def normalise(text: str) -> str:
@@ -224,30 +216,54 @@ def normalise(text: str) -> str:
     >>> normalise("尊敬的領導：\u3000拖欠工資！！！電話１３８００００００００")
     '尊敬的领导: 拖欠工资!电话*'
     """
-    from triage.signs import ANY
+    from triage.characters import text_of
 
-    turn, uncovered, seen, asks = 0, True, signs_of(text), _asks()
-    while uncovered:
-        uncovered = False
-        if turn == MAX_ROUNDS:
+    return text_of(normalised([text])[0])
+
+
+def normalised(texts: Sequence[str]) -> Joined:
+    """A batch of texts, each by itself: the codes of all in a row and where each begins (``triage.characters.joined``).
+
+    ``plain`` is all that most letters need, and does a whole batch at once; one in which it leaves a sign of more work takes the rules one by one.
+    """
+    from triage.characters import joined, spliced, text_of
+    from triage.signs import GARBLED, MARKUP, ROUGH, UNUSUAL
+
+    codes, bounds, left = _plain(texts)
+    mended: dict[int, str] = {}
+    for row, seen in enumerate(left.tolist()):
+        if seen & (MARKUP | UNUSUAL | GARBLED):  # such as comments, which begin with a run of one mark
+            mended[row] = _ruled(texts[row], seen)
+        elif seen & ~ROUGH:
+            mended[row] = _ruled(text_of(codes[bounds[row] : bounds[row + 1]]), seen & ~ROUGH)
+    return spliced(codes, bounds, np.array(list(mended)), *joined(list(mended.values()))) if mended else (codes, bounds)
+
+
+def _ruled(text: str, seen: int) -> str:
+    """The rules in turn, again and again, until every one of them leaves the text as it is."""
+    asks, changed = _asks(), -1
+    for turn, rule in enumerate(cycle(RULES)):
+        if turn - changed > len(RULES):
+            break
+        if turn == MAX_ROUNDS * len(RULES):
             text = re.sub(r"[&<>()\[\]_]", " ", text)
-            seen = signs_of(text)
-        for rule in RULES:
-            if not seen & asks.get(rule, ANY):
-                continue
+            seen, changed = signs_of(text), turn
+        if seen & asks[rule]:
             before, text = text, rule(text)
             if text != before:
-                seen = signs_of(text)
-                uncovered |= rule in UNCOVERING
-        turn += 1
+                seen, changed = signs_of(text), turn
     return text
 
 
 def signs_of(text: str) -> int:
     """Bits that say which rules may have anything to do: see ``triage.signs``."""
-    from triage import characters, signs
+    return int(_plain([text])[2][0])
 
-    return signs.signs(characters.codes_of(text), _table())
+
+def _plain(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint16]]:
+    from triage import characters, plain
+
+    return plain.plain(*characters.joined(texts), plain.kinds(), _table())
 
 
 @cache
@@ -259,26 +275,10 @@ def _table() -> NDArray[np.uint16]:
 
 @cache
 def _asks() -> dict[Callable[[str], str], int]:
-    """For each rule the signs of which one is there when it has anything to do; those left out look for themselves."""
+    """For each rule the bits of its signs."""
     from triage import signs
 
-    return {
-        lone_surrogates_and_controls: signs.UNUSUAL,
-        compatibility_forms: signs.WIDE | signs.UNUSUAL,
-        stacked_marks: signs.UNUSUAL,
-        mojibake: signs.GARBLED,
-        simplified: signs.TRADITIONAL,
-        pinyin_notes: signs.NOTES | signs.UNUSUAL,
-        repeated_punctuation: signs.DOUBLED,
-        excel_escapes: signs.MARKUP,
-        entities: signs.MARKUP,
-        tags: signs.MARKUP,
-        addresses: signs.MARKUP | signs.UNUSUAL,
-        encoded_blobs: signs.BLOB,
-        blanks: signs.BLANKS | signs.UNUSUAL,
-        personal_numbers: signs.NUMBERS | signs.WIDE | signs.UNUSUAL,
-        spaced_out: signs.SPACED,
-    }
+    return {rule: sum(getattr(signs, name) for name in names.split()) for rule, names in RULES.items()}
 
 
 @cache

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from models.features import BREAK
 from triage.letter import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from models.features import Words
 
 NO_MODEL = Reason("no_model", "没有可用的模型,未分类;请运行 triage init")
@@ -23,29 +24,34 @@ MIN_HAN = 4  # "还我工资" can be judged, "你好" cannot
 MIN_HAN_SHARE = 0.2  # of letters and digits; below it the letter is written in something else
 MIN_KNOWN = 0.08  # share of pairs of characters met in training: random characters have none, short letters few
 
-_REPLACED = re.compile("\ufffd|锟斤拷|锟斤|斤拷|烫烫烫|屯屯屯")
+
+def signs(words: Words, codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> list[list[int]]:
+    """For each letter how many characters its words have, how many of these are outside ASCII, and how many places of it were lost.
+
+    >>> from triage.characters import joined
+    >>> from triage.tokens import Segmenter
+    >>> signs(Segmenter().cut(["还我ok, 锟斤拷"]), *joined(["还我ok, 锟斤拷"]))
+    [[7, 5, 1]]
+    """
+    from triage.lost import counts
+
+    found: list[list[int]] = counts(words.codes, words.starts, words.letters, codes, bounds).tolist()
+    return found
 
 
-def signs(words: Words) -> list[tuple[int, int]]:
-    """For each letter how many characters its words have, and how many of these are outside ASCII."""
-    bounds = words.starts[words.letters[:-1]]
-    readable = np.add.reduceat(words.codes != ord(BREAK), bounds, dtype=np.int64)
-    return list(zip(readable.tolist(), np.add.reduceat(words.codes > 127, bounds, dtype=np.int64).tolist(), strict=True))
-
-
-def why_not(written: str, normalised: str, signs: tuple[int, int], known: float) -> Reason | None:
+def why_not(written: str, signs: Sequence[int], known: float) -> Reason | None:
     """Why a letter cannot be judged, None when it can.
 
-    >>> why_not(" ", "", (0, 0), 0.0).rule
+    >>> why_not(" ", (0, 0, 0), 0.0).rule
     'empty'
-    >>> why_not("还我工资", "还我工资", (4, 4), 1.0) is None
+    >>> why_not("还我工资", (4, 4, 0), 1.0) is None
     True
     """
-    readable, han = signs
+    readable, han, lost = signs
     if not readable:
         written_signs = sum(map(str.isalnum, written))
         return UNREADABLE if written_signs >= MIN_HAN else TOO_SHORT if written_signs else EMPTY
-    if len(_REPLACED.findall(normalised)) * 8 > han:
+    if lost * 8 > han:
         return UNREADABLE
     if han < MIN_HAN and readable < 2 * MIN_HAN:
         return TOO_SHORT

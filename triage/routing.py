@@ -57,7 +57,7 @@ class Judged(NamedTuple):
 
 
 def desks(categories: Sequence[str], taxonomy: Taxonomy) -> NDArray[np.int64]:
-    """(n_categories,) a number for each category's lead, the same for the same lead: see ``triage.choice``."""
+    """(n_categories,) a number for each category's lead, the same for the same lead: see ``models.choice``."""
     numbers = {code: number for number, code in enumerate(taxonomy.departments)}
     return np.array([numbers[taxonomy.categories[code].lead] for code in categories], np.int64)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,59 +12,70 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNUSUAL, GARBLED, TRADITIONAL, DOUBLED, BLANKS, BLOB, NUMBERS, SPACED, NOTES, MARKUP, WIDE, ANY = (1 << i for i in range(12))
+UNUSUAL, GARBLED, TRADITIONAL, BLOB, NUMBERS, SPACED, NOTES, MARKUP, ROUGH = (1 << i for i in range(9))
+STRANGE, LONG, BEGINS = (2 * ROUGH << i for i in range(3))  # signs only in company: of mojibake, of a blob, of what its neighbours say
 BLOB_LENGTH = 120
-MIN_DIGITS = 7  # of the shortest number that is masked
+MIN_DIGITS = 10  # of the shortest number that is masked, with its area in brackets and blanks and hyphens between
+MIN_STRANGE = 4
+MIN_ALONE = 3  # Han characters that blanks set apart
 HAN = 0x3400  # nothing below is one
 
 
 @compiled
 def _neighbours(before: int, code: int, after: int) -> int:
-    """What two characters say that stand side by side; 0 stands for the edges of the text."""
-    found = 0
-    if code in (0x20, 0x0A) and (before in (0, 0x20, 0x0A) or after == 0):
-        found |= BLANKS
-    if code == before and code > 0x20 and not (0x4E00 <= code <= 0x9FFF or 97 <= code <= 122 or 65 <= code <= 90 or 48 <= code <= 57):
-        found |= DOUBLED
-    if code >= HAN and before in (0x20, 0x09) and after in (0x20, 0x09):
-        found |= SPACED
-    if before >= HAN and code in (0x28, 0x5B) and not (48 <= after <= 57 or after >= HAN):
-        found |= NOTES
-    return found
+    """What a character that begins something says with those beside it; 0 stands for the edges of the text."""
+    if code in (0x28, 0x5B):  # brackets
+        return NOTES if before >= HAN and not (48 <= after <= 57 or after >= HAN) else 0
+    if code in (0x26, 0x3C):  # & and <
+        return MARKUP if 97 <= after | 0x20 <= 122 or after in (0x21, 0x23, 0x2F) else 0
+    if code == 0x5F:
+        return MARKUP if after == 0x78 else 0  # _x
+    return MARKUP if code | 0x20 == before | 0x20 else 0  # two slashes, two w
+
+
+@compiled
+def _is_alone(codes: NDArray[np.uint32], at: int) -> bool:
+    """No other Han character stands beside this one."""
+    return (at == 0 or codes[at - 1] < HAN) and (at + 1 == len(codes) or codes[at + 1] < HAN)
 
 
 @compiled
 def signs(codes: NDArray[np.uint32], table: NDArray[np.uint16]) -> int:
-    """The signs of a text. ``table`` says what each character of the basic plane is a sign of; all others are unusual."""
-    found = digits = run = before = 0
+    """The signs of a plain text (``triage.plain``). ``table`` says what each character of the basic plane is a sign of; all others are unusual."""
+    found = digits = run = strange = alone = before = 0
     for i in range(len(codes)):
         code = int(codes[i])
-        found |= int(table[code]) if code < len(table) else UNUSUAL
-        found |= _neighbours(before, code, int(codes[i + 1]) if i + 1 < len(codes) else 0)
-        is_digit = 48 <= code <= 57
-        if is_digit:
+        here = int(table[code]) if code < len(table) else UNUSUAL
+        if not here and code >= HAN and before >= HAN:  # most characters of a letter
+            before, digits, run, strange, alone = code, 0, 0, 0, 0
+            continue
+        found |= here
+        if here & BEGINS:
+            found |= _neighbours(before, code, int(codes[i + 1]) if i + 1 < len(codes) else 0)
+        strange = strange + 1 if here & STRANGE else 0
+        run = run + 1 if here & LONG else 0
+        if 48 <= code <= 57:
             digits += 1
-            found |= NUMBERS if digits >= MIN_DIGITS else 0
-        elif not (code in (0x20, 0x2D) and 48 <= before <= 57):
+        elif code not in (0x20, 0x2D, 0x29):
             digits = 0
-        blob = is_digit or 97 <= code <= 122 or 65 <= code <= 90 or code in (0x2B, 0x2F, 0x3D, 0x5F, 0x2D)
-        run = run + 1 if blob else 0
-        if run == BLOB_LENGTH:
-            found |= BLOB
+        if code >= HAN:
+            alone = (alone if before in (0x20, 0x09) else 0) + 1 if _is_alone(codes, i) else 0
+        elif code not in (0x20, 0x09):
+            alone = 0
+        found |= GARBLED * (strange == MIN_STRANGE) | BLOB * (run == BLOB_LENGTH) | NUMBERS * (digits == MIN_DIGITS) | SPACED * (alone == MIN_ALONE)
         before = code
-    return found | ANY
+    return found & (2 * ROUGH - 1)
 
 
 def table(garbled: str, traditional: frozenset[str]) -> NDArray[np.uint16]:
     """What each character is a sign of: unusual are all but ASCII, common Han characters and the marks that no rule changes."""
     found = np.full(0x10000, UNUSUAL, np.uint16)
-    found[0x20:0x7F] = found[0x0A] = 0
+    found[0x20:0x7F] = found[0x09:0x0B] = 0
     found[0x4E00:0xA000] = 0
     found[[ord(mark) for mark in "、。《》〈〉「」『』【】〔〕“”‘’—–·○●■□★☆◆◇△▲→←"]] = 0
-    found[0xFF01:0xFF5F] = found[ord("…")] = WIDE
-    found[0x09] = BLANKS
     found[ord("@")] = NUMBERS
-    found[[ord(mark) for mark in "wW/_&<"]] = MARKUP
-    found[[ord(character) for character in garbled]] |= GARBLED
+    found[[ord(mark) for mark in "([&<_/wW"]] = BEGINS
+    found[[ord(mark) for mark in ascii_letters + digits + "+/=_-"]] |= LONG
+    found[[ord(character) for character in garbled]] |= STRANGE
     found[[ord(character) for character in traditional]] |= TRADITIONAL
     return found

@@ -31,15 +31,20 @@ class Segmenter:
         self._tree = _tree(read_dictionary(dictionary))
         self.checksum = hashlib.sha256(dictionary.read_bytes()).hexdigest()
 
-    def words(self, texts: Sequence[str]) -> Words:
-        """The words of normalised texts, lower case; a break wherever punctuation or a bare number stood.
+    def words(self, codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> Words:
+        """The words of normalised letters, joined, lower case and each with a line end behind it; a break wherever punctuation or a bare number stood.
 
         A blank parts two words and no more: Chinese needs none, and people who set them do not end a sentence by it.
         """
-        from triage.characters import joined
         from triage.segment import segment
 
-        return Words(*segment(*joined([f"{text}\n".lower() for text in texts]), self._tree))
+        return Words(*segment(codes, bounds, self._tree))
+
+    def cut(self, texts: Sequence[str]) -> Words:
+        """The words of normalised texts, each character once."""
+        from triage.characters import joined, weighted
+
+        return self.words(*weighted(*joined(texts), np.zeros(len(texts), np.bool_), 1, 0))
 
     def tokens(self, text: str) -> list[str]:
         """The words of one text as strings, ``" "`` for a break.
@@ -47,7 +52,7 @@ class Segmenter:
         >>> Segmenter().tokens("拖欠征地补偿款3年, 没人管")
         ['拖欠', '征地补偿款', ' ', '年', ' ', '没人管']
         """
-        return self.words([text]).tokens(0)
+        return self.cut([text]).tokens(0)
 
 
 def _tree(own: list[tuple[str, int]]) -> Tree:

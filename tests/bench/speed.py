@@ -29,9 +29,11 @@ from training.labelled import starter_letters
 from training.train import ensure_model
 from triage import readable
 from triage import taxonomy as taxonomies
-from triage.desk import open_desk
+from triage.characters import weighted
+from triage.desk import OPENING, TITLE_COUNTS, open_desk
+from triage.desk import read as read_letters
 from triage.letter import Letter
-from triage.normalise import normalise
+from triage.normalise import normalised
 from triage.tokens import Segmenter
 
 BATCHES = (1, 16, 256, 4096)
@@ -63,12 +65,14 @@ def stages(desk, letters, batch):
 
     for start in range(0, len(letters), batch):
         part = letters[start : start + batch]
-        texts = timed("normalise", lambda part=part: [normalise(letter.text) for letter in part])
-        words = timed("segment", lambda texts=texts: desk.segmenter.words(texts))
+        texts = timed("normalise", lambda part=part: normalised([letter.text for letter in part]))
+        titled = np.array([letter.title != "" for letter in part])
+        lines = timed("titles", lambda texts=texts, titled=titled: weighted(*texts, titled, TITLE_COUNTS, OPENING))
+        words = timed("segment", lambda lines=lines: desk.segmenter.words(*lines))
         timed("features and scores", lambda words=words: model.read(words))
         timed("the same, choice and why", lambda words=words: model.judge(words, desk._heads[0], desk._desks))
-        timed("guards", lambda texts=texts: desk.guards.read(texts))
-        timed("readable", lambda words=words: readable.signs(words))
+        timed("guards", lambda texts=texts: desk.guards.read(*texts))
+        timed("readable", lambda words=words, texts=texts: readable.signs(words, *texts))
     spent["choice and why"] = spent.pop("the same, choice and why") - spent["features and scores"]
     return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
 
@@ -125,7 +129,7 @@ def by_length(desk, letters):
 
 def by_features(desk, letters):
     """Microseconds of CPU a letter to read 256 letters, by the size of the vocabulary: the model's own, then filled up with n-grams that no letter has."""
-    model, words, found = desk.stored.model, desk.segmenter.words([normalise(letter.text) for letter in letters[:256]]), {}
+    model, words, found = desk.stored.model, read_letters(letters[:256], desk.segmenter)[1], {}
     chance = np.random.default_rng(3)
     for size in (len(model.vocabulary), 500_000, 1_000_000):
         more = chance.integers(1 << 43, 1 << 62, max(0, size - len(model.vocabulary)), dtype=np.uint64)
@@ -138,7 +142,7 @@ def by_features(desk, letters):
     return found
 
 
-OPENING = """
+STARTS = """
 import sys, time
 from pathlib import Path
 from models import store
@@ -171,7 +175,7 @@ def opening(home):
     """
     if not Path("/proc/self/smaps_rollup").exists():
         return None
-    told = [subprocess.run([sys.executable, "-c", OPENING, str(home)], check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
+    told = [subprocess.run([sys.executable, "-c", STARTS, str(home)], check=True, capture_output=True, text=True).stdout.split() for _ in range(5)]
     return [statistics.median(map(float, figures)) for figures in zip(*told, strict=True)]
 
 

@@ -60,8 +60,7 @@ class Reading:
     known: NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """What the model says of a letter.
 
     ``chances`` are the probabilities of all heads side by side, ``chosen`` and ``runner_up`` numbers of the asked head's labels; ``why`` are the
@@ -115,6 +114,6 @@ class CategoryModel:
         text = batch.text(0, len(batch.codes))
         why = [
             [(text[begin:end], move) for begin, end, move in zip(*row, strict=True) if end]
-            for row in zip(found.begins.tolist(), found.ends.tolist(), found.moves.round(3).tolist(), strict=True)
+            for row in zip(found.begins.tolist(), found.ends.tolist(), found.moves.tolist(), strict=True)
         ]
         return list(map(Judgement, found.known.tolist(), found.chances.tolist(), found.chosen.tolist(), found.runner_up.tolist(), why))

@@ -107,5 +107,5 @@ def behind(codes: NDArray[np.uint32], at: Rows, asked: Asked, limit: int) -> Ter
         speaking = _merge(codes, places, moves, _strongest(moves, 1.0, 2 * limit))
         against = _merge(codes, places, moves, _strongest(moves, -1.0, limit))
         _told(speaking, against, out, row)
-    np.round_(out.moves, 3, out.moves)
+    np.round(out.moves, 3, out.moves)
     return out

@@ -22,7 +22,10 @@ FILLS = ord("烫"), ord("屯")  # memory that was never written to, read as GBK
 @compiled
 def _lost(codes: Codes, at: int) -> int:
     """How many characters here are what a failed conversion leaves: 0 for none."""
-    code, after = codes[at], codes[at + 1] if at + 1 < len(codes) else 0
+    code = codes[at]
+    if code not in (REPLACED, KUN, JIN, FILLS[0], FILLS[1]):
+        return 0
+    after = codes[at + 1] if at + 1 < len(codes) else 0
     third = codes[at + 2] if at + 2 < len(codes) else 0
     if code == KUN and after == JIN:
         return 3 if third == KAO else 2

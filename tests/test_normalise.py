@@ -197,6 +197,15 @@ def test_a_run_of_one_mark_is_one_mark(text):
     assert rules.plain(once) == once
 
 
+@given(st.text(st.sampled_from("甲乙\U00020000 \t\na,"), max_size=30))
+@settings(max_examples=400, deadline=None)
+@example("甲 乙 丙丁 甲 乙")
+@example("B甲 乙 丙A")
+def test_three_characters_and_more_that_blanks_set_apart_stand_together(text):
+    spaced = re.compile(rf"(?<![{rules.HAN}])[{rules.HAN}](?:[ \t]{{1,3}}[{rules.HAN}]){{2,}}(?![{rules.HAN}])")
+    assert rules.spaced_out(text) == spaced.sub(lambda run: re.sub(r"[ \t]", "", run[0]), text)
+
+
 @given(st.lists(st.one_of(st.text(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_a_letter_is_read_the_same_alone_and_in_any_batch(texts):

@@ -160,6 +160,7 @@ def test_normalising_twice_is_normalising_once(text):
 @example("000000０000")
 @example("\x1b\x1b")
 @example("\r")
+@example("\xa0")
 @example("-" * 130)
 @example("ꀀ甲 乙 丙")
 def test_a_rule_that_is_not_asked_for_would_change_nothing(text):

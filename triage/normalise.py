@@ -203,7 +203,7 @@ def spaced_out(text: str) -> str:
 RULES: dict[Callable[[str], str], str] = {
     lone_surrogates_and_controls: "ROUGH UNUSUAL",
     narrow_forms: "ROUGH",
-    compatibility_forms: "UNUSUAL",
+    compatibility_forms: "ROUGH UNUSUAL",
     stacked_marks: "UNUSUAL",
     mojibake: "GARBLED",
     excel_escapes: "MARKUP",

@@ -160,6 +160,7 @@ def test_normalising_twice_is_normalising_once(text):
 @example("000000０000")
 @example("\x1b\x1b")
 @example("\r")
+@example("\xa0")
 @example("-" * 130)
 @example("ꀀ甲 乙 丙")
 def test_a_rule_that_is_not_asked_for_would_change_nothing(text):
@@ -195,6 +196,15 @@ def test_a_run_of_one_mark_is_one_mark(text):
     assert re.search(r"([^\w\s<>&/])\1|__", once) is None
     assert re.sub(r"[^\w<>&/]", "", once).replace("_", "") == re.sub(r"[^\w<>&/]", "", text_of(narrowed(codes_of(text)))).replace("_", "")
     assert rules.plain(once) == once
+
+
+@given(st.text(st.sampled_from("甲乙\U00020000 \t\na,"), max_size=30))
+@settings(max_examples=400, deadline=None)
+@example("甲 乙 丙丁 甲 乙")
+@example("B甲 乙 丙A")
+def test_three_characters_and_more_that_blanks_set_apart_stand_together(text):
+    spaced = re.compile(rf"(?<![{rules.HAN}])[{rules.HAN}](?:[ \t]{{1,3}}[{rules.HAN}]){{2,}}(?![{rules.HAN}])")
+    assert rules.spaced_out(text) == spaced.sub(lambda run: re.sub(r"[ \t]", "", run[0]), text)
 
 
 @given(st.lists(st.one_of(st.text(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)), max_size=6))

@@ -91,14 +91,18 @@ class Guards:
         """The findings in each of the normalised letters, joined. Most hold no word that a rule begins with, and are done after one look."""
         from triage.marks import marked
 
-        found = marked(codes, bounds, self._table)
-        places = list(zip(found.begins.tolist(), found.ends.tolist(), found.words.tolist(), found.clauses.tolist(), strict=True))
-        return [self._findings(places[begin:end]) if end > begin else NOTHING for begin, end in pairwise(found.bounds.tolist())]
+        found, bounds = marked(codes, bounds, *self._table)
+        places = found.tolist()
+        return [self._findings(places[begin:end]) if end > begin else NOTHING for begin, end in pairwise(bounds.tolist())]
 
-    def _findings(self, places: list[tuple[int, int, int, int]]) -> Findings:
-        marks = sorted(Mark(begin, end, *meaning, clause) for begin, end, word, clause in places for meaning in self._meanings[word])
-        accused, doubtful = _accused(marks)
-        return Findings(accused, tuple(unit for unit in doubtful if unit not in accused), _before_court(marks), _in_danger(marks))
+    def _findings(self, places: list[list[int]]) -> Findings:
+        meanings = self._meanings
+        marks = sorted([Mark(begin, end, kind, unit, clause) for begin, end, word, clause in places for kind, unit in meanings[word]])
+        kinds = {mark.kind for mark in marks}
+        accused, doubtful = _accused(marks) if UNIT in kinds and kinds & SPEAKING else ((), ())
+        return Findings(
+            accused, tuple([unit for unit in doubtful if unit not in accused]), DEMAND in kinds and _before_court(marks), DANGER in kinds and _in_danger(marks)
+        )
 
     def forbidden(self, accused: Iterable[str]) -> frozenset[str]:
         """Every department that an accusation against ``accused`` must not reach: they, what contains them, and what lies under them."""
@@ -114,24 +118,26 @@ class Guards:
 
 
 def _table(words: dict[str, list[tuple[str, str]]], units: dict[str, list[tuple[str, str]]]) -> Table:
-    from triage.marks import BLAMES, CLAUSE_END, FILL, TELLS, Table
+    from triage.marks import BLAMES, CLAUSE_END, FILL, QUALIFIES, SPARES, TELLS, Table
     from triage.tree import of_words
 
     kinds = np.array([FILL if chr(code).isspace() or chr(code) in _FILL else 0 for code in range(0x10000)], np.uint8)
     kinds[[ord(character) for character in _CLAUSE_ENDS]] = CLAUSE_END
-    told = [{kind for kind, _ in meanings} for meanings in words.values()]
-    asks = np.array([BLAMES * bool(kinds & SPEAKING) | TELLS * bool(kinds & {DEMAND, DANGER}) for kinds in told], np.uint8)
-    return Table(of_words(list(words)), of_words(list(units)), len(words), asks, kinds)
+    told = {BLAMES: SPEAKING, TELLS: {DEMAND, DANGER}, QUALIFIES: {DEMAND, LITIGATION, DANGER, PAST, DENIED}, SPARES: {PRAISE}}
+    asks = np.array([sum(ask for ask, those in told.items() if any(kind in those for kind, _ in meanings)) for meanings in words.values()], np.uint8)
+    return Table(of_words(list(words)), of_words(list(units)), asks, kinds)
 
 
 def _accused(marks: list[Mark]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found: dict[str, list[str]] = {GRAVE: [], LIGHT: [], "": []}
+    spoken = [mark.start for mark in marks if mark.kind in SPEAKING]
     praised = {mark.clause for mark in marks if mark.kind == PRAISE}
     starts = [mark.start for mark in marks]
     for unit in marks:
         if unit.kind == UNIT and unit.clause not in praised and unit.unit not in found[GRAVE]:
-            near = marks[bisect_left(starts, unit.start - REACH) : bisect(starts, unit.end + REACH)]
-            found[_verdict(unit, near) if any(mark.kind in SPEAKING for mark in near) else ""].append(unit.unit)
+            first, last = unit.start - REACH, unit.end + REACH
+            if bisect_left(spoken, first) < bisect(spoken, last):
+                found[_verdict(unit, marks[bisect_left(starts, first) : bisect(starts, last)])].append(unit.unit)
     return tuple(dict.fromkeys(found[GRAVE])), tuple(dict.fromkeys(found[LIGHT]))
 
 
@@ -172,9 +178,8 @@ def _denied(marks: list[Mark], word: Mark) -> bool:
 
 
 def _before_court(marks: list[Mark]) -> bool:
-    words = {(mark.start, mark.end) for mark in marks if mark.kind == LITIGATION}
-    demands = {mark.start for mark in marks if mark.kind == DEMAND}
-    return bool(demands) and len(words) >= 2
+    """A demand on a court, and two words of litigation."""
+    return len({(mark.start, mark.end) for mark in marks if mark.kind == LITIGATION}) >= 2
 
 
 def _in_danger(marks: list[Mark]) -> bool:

@@ -17,12 +17,14 @@ BLANK = 0x20
 REPLACED = 0xFFFD  # stands for what a decoder could not read
 KUN, JIN, KAO = (ord(character) for character in "锟斤拷")  # two of them, read as GBK; whole words are common that hold one of these characters alone
 FILLS = ord("烫"), ord("屯")  # memory that was never written to, read as GBK
+BEGINS = (REPLACED, KUN, JIN, *FILLS)
 
 
 @compiled
 def _lost(codes: Codes, at: int) -> int:
     """How many characters here are what a failed conversion leaves: 0 for none."""
-    code, after = codes[at], codes[at + 1] if at + 1 < len(codes) else 0
+    code = codes[at]
+    after = codes[at + 1] if at + 1 < len(codes) else 0
     third = codes[at + 2] if at + 2 < len(codes) else 0
     if code == KUN and after == JIN:
         return 3 if third == KAO else 2
@@ -34,14 +36,16 @@ def _lost(codes: Codes, at: int) -> int:
 @compiled
 def counts(words: Codes, starts: NDArray[np.int32], letters: NDArray[np.int64], codes: Codes, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each letter the characters of its words, those of them outside ASCII, and the places of its text that were lost; (n_letters, 3)."""
-    out = np.zeros((len(bounds) - 1, 3), np.int64)
+    out = np.empty((len(bounds) - 1, 3), np.int64)
     for row in range(len(out)):
-        for at in range(starts[letters[row]], starts[letters[row + 1]]):
-            out[row, 0] += words[at] != BLANK
-            out[row, 1] += words[at] > 127
-        at = bounds[row]
-        while at < bounds[row + 1]:
-            length = _lost(codes[: bounds[row + 1]], at)
-            out[row, 2] += length > 0
-            at += max(1, length)
+        readable = outside = lost = 0
+        for code in words[starts[letters[row]] : starts[letters[row + 1]]]:
+            readable += code != BLANK
+            outside += code > 127
+        text, after = codes[bounds[row] : bounds[row + 1]], 0
+        for at in range(len(text)):
+            if text[at] in BEGINS and at >= after:
+                after = at + _lost(text, at)
+                lost += after > at
+        out[row, 0], out[row, 1], out[row, 2] = readable, outside, lost
     return out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.compiled import compiled
+from triage.guards import REACH
 from triage.tree import longest
 
 if TYPE_CHECKING:
@@ -14,76 +15,94 @@ if TYPE_CHECKING:
 
     from triage.tree import Slots
 
+    Marks = NDArray[np.int32]
+
 FILL, CLAUSE_END = 1, 2  # what a character is: one that may stand inside a word, or the end of a clause
 TELLS, BLAMES = 1, 2  # why a letter is worth a closer look: by itself, or if it names a unit
+QUALIFIES, SPARES = 4, 8  # words that count away from units too: in a letter that tells, or for the units of their clause
 
 
 class Table(NamedTuple):
     """What to look for.
 
-    ``words`` and ``units`` are trees (``triage.tree``); unit ``i`` is found as word ``n_words + i``. ``asks`` says of each word what it is a
+    ``words`` and ``units`` are trees (``triage.tree``); the units are numbered on after the words. ``asks`` says of each word what it is a
     reason for, ``kinds`` what each character of the basic plane is.
     """
 
     words: Slots
     units: Slots
-    n_words: int
     asks: NDArray[np.uint8]
     kinds: NDArray[np.uint8]
 
 
-class Marked(NamedTuple):
-    """What was found: which word, in which clause, from where to where in the letter without its fill; letter ``i`` has those from ``bounds[i]``."""
-
-    words: NDArray[np.int64]
-    clauses: NDArray[np.int64]
-    begins: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    bounds: NDArray[np.int64]
-
-
 @compiled
-def _squeezed(codes: NDArray[np.uint32], kinds: NDArray[np.uint8], clauses: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """The characters but for the fill; ``clauses`` is filled with the number of the clause of each."""
-    out, n, clause = np.empty(len(codes), np.uint32), 0, 0
+def _squeezed(codes: NDArray[np.uint32], kinds: NDArray[np.uint8], out: NDArray[np.uint32], clauses: Marks) -> int:
+    """Write the characters but for the fill, and the number of the clause of each; returns how many there are."""
+    n = clause = 0
     for i in range(len(codes)):
         kind = kinds[codes[i]] if codes[i] < len(kinds) else 0
         if kind != FILL:
             clause += kind == CLAUSE_END
             out[n], clauses[n] = codes[i], clause
             n += 1
-    return out[:n]
+    return n
 
 
 @compiled
-def _find(codes: NDArray[np.uint32], clauses: NDArray[np.int64], tree: Slots, first: int, out: Marked, n: int) -> int:
-    """Write the words met, each the longest at its place; returns how many there are now."""
+def _find(codes: NDArray[np.uint32], clauses: Marks, tree: Slots, first: int, out: Marks, n: int) -> int:
+    """Write the words met, each the longest at its place; returns how many marks there are now."""
     at = 0
     while at < len(codes):
         word, stop = longest(codes, at, tree)
         if word:
-            out.words[n], out.clauses[n], out.begins[n], out.ends[n] = first + word - 1, clauses[at], at, stop
+            out[n, 0], out[n, 1], out[n, 2], out[n, 3] = at, stop, first + word - 1, clauses[at]
             n += 1
         at = stop if word else at + 1
     return n
 
 
 @compiled
-def marked(codes: NDArray[np.uint32], bounds: NDArray[np.int64], table: Table) -> Marked:
-    """The words, and the units where one of them blames, of each letter ``codes[bounds[i]:bounds[i + 1]]`` that is worth a closer look."""
-    size = 2 * len(codes)
-    out = Marked(np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(len(bounds), np.int64))
-    clauses, n = np.empty(len(codes), np.int64), 0
+def _kept(out: Marks, places: tuple[int, int, int], asks: NDArray[np.uint8], anywhere: int) -> int:
+    """Drop the words that do not say something ``anywhere`` and have no unit near; returns where the marks end now.
+
+    Words begin at the first of ``places``, units at the second, and end at the third.
+    """
+    first, units, end = places
+    n, unit = first, units
+    for mark in range(first, end):
+        begin = out[mark, 0]
+        while mark < units and unit < end and out[unit, 1] < begin - REACH:
+            unit += 1
+        if mark >= units or asks[out[mark, 2]] & anywhere or (unit < end and out[unit, 0] <= begin + REACH):
+            out[n] = out[mark]
+            n += 1
+    return n
+
+
+@compiled
+def marked(
+    codes: NDArray[np.uint32],
+    bounds: NDArray[np.int64],
+    words: Slots,
+    units: Slots,
+    asks: NDArray[np.uint8],
+    kinds: NDArray[np.uint8],
+) -> tuple[Marks, NDArray[np.int64]]:
+    """The words, and the units where one of them blames, of each letter ``codes[bounds[i]:bounds[i + 1]]`` that is worth a closer look.
+
+    Marks are rows of where one begins and ends in the letter without its fill, which word it is, and in which clause; those of letter ``i``
+    begin at the ``i``-th of the places returned beside them.
+    """
+    out, places, n = np.empty((2 * len(codes), 4), np.int32), np.zeros(len(bounds), np.int64), 0
+    room, clauses = np.empty(len(codes), np.uint32), np.empty(len(codes), np.int32)
     for row in range(len(bounds) - 1):
-        squeezed = _squeezed(codes[bounds[row] : bounds[row + 1]], table.kinds, clauses)
+        squeezed = room[: _squeezed(codes[bounds[row] : bounds[row + 1]], kinds, room, clauses)]
         first, asked = n, 0
-        n = _find(squeezed, clauses, table.words, 0, out, n)
+        blamed = n = _find(squeezed, clauses, words, 0, out, n)
         for mark in range(first, n):
-            asked |= table.asks[out.words[mark]]
-        blamed = n
+            asked |= asks[out[mark, 2]]
         if asked & BLAMES:
-            n = _find(squeezed, clauses, table.units, table.n_words, out, n)
-        if n == blamed and not asked & TELLS:
-            n = first
-        out.bounds[row + 1] = n
-    return Marked(out.words[:n], out.clauses[:n], out.begins[:n], out.ends[:n], out.bounds)
+            n = _find(squeezed, clauses, units, len(asks), out, n)
+        anywhere = SPARES | (QUALIFIES if asked & TELLS else 0)
+        places[row + 1] = n = _kept(out, (first, blamed, n), asks, anywhere) if n > blamed or asked & TELLS else first
+    return out[:n], places

@@ -11,11 +11,11 @@ import re
 import unicodedata
 from functools import cache
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from triage import privacy
+from triage import privacy, traditional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,6 @@ _INLINE_TAG = re.compile(
 _URL = re.compile(r"(?:https?|ftp)://[!-;=?-~]{1,2000}|(?<![A-Za-z0-9@.])www\.[!-;=?-~]{1,2000}", re.IGNORECASE)
 _PINYIN_SYLLABLE = r"[A-Za-zü]{0,5}(?:[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿ][A-Za-zü]{0,4}|[A-Za-zü][1-5])"
 _PINYIN_NOTE = re.compile(rf"(?<=[{HAN}])[(\[] ?{_PINYIN_SYLLABLE}(?:[ '·-]?{_PINYIN_SYLLABLE}){{0,5}} ?[)\]]")
-_SPACED_OUT = re.compile(rf"(?<![{HAN}])[{HAN}](?:[ \t]{{1,3}}[{HAN}]){{2,}}(?![{HAN}])")
 _ENCODED_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
 _GARBLED = "鎷嗚縼琛ュ伩鍦熷湴闂棰樺弽鏄犳垜浠鍚岄瀵煎ソ璇锋眰涓鐨勬槸鏈夊湪涔熷氨閮藉緢姘戞潙鏀垮簻宸ヨ祫灏忓尯鐗╀笟"
 _MOJIBAKE = re.compile(f"[{_GARBLED}]{{4}}")
@@ -59,15 +58,23 @@ def lone_surrogates_and_controls(text: str) -> str:
     return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n"))
 
 
+def narrow_forms(text: str) -> str:
+    """Full-width forms, of which letters are full: what NFKC makes of them, twenty times as fast.
+
+    >>> narrow_forms("１２３，　…")
+    '123, ...'
+    """
+    from triage.characters import codes_of, narrowed, text_of
+
+    return text_of(narrowed(codes_of(text))).replace("…", "...")
+
+
 def compatibility_forms(text: str) -> str:
     """NFKC (Unicode Annex 15): full-width letters, digits and punctuation, circled numbers, compatibility radicals.
 
     >>> compatibility_forms("１２３，㎡　⼀①")
     '123,m2 一1'
     """
-    from triage.characters import codes_of, narrowed, text_of
-
-    text = text_of(narrowed(codes_of(text))).replace("…", "...")  # what letters are full of, twenty times as fast as to normalise for its sake
     return text if text.isascii() or unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
 
 
@@ -130,9 +137,7 @@ def simplified(text: str) -> str:
     >>> simplified("聯席會議"), simplified("乾坤")
     ('联席会议', '乾坤')
     """
-    if text.isascii() or _traditional().isdisjoint(text):
-        return text
-    return str(_opencc().convert(text))
+    return text if text.isascii() or traditional.characters().isdisjoint(text) else str(traditional.converter().convert(text))
 
 
 def pinyin_notes(text: str) -> str:
@@ -188,12 +193,16 @@ def spaced_out(text: str) -> str:
     >>> spaced_out("举报 城 管 局 的人")
     '举报 城管局 的人'
     """
-    return _SPACED_OUT.sub(lambda run: re.sub(r"[ \t]", "", run[0]), text) if " " in text else text
+    from triage.characters import codes_of, text_of
+    from triage.plain import together
+
+    return text_of(together(codes_of(text)))
 
 
 # In order, each with the signs (``triage.signs``) of which one is there when it has anything to do.
 RULES: dict[Callable[[str], str], str] = {
     lone_surrogates_and_controls: "ROUGH UNUSUAL",
+    narrow_forms: "ROUGH",
     compatibility_forms: "ROUGH UNUSUAL",
     stacked_marks: "UNUSUAL",
     mojibake: "GARBLED",
@@ -203,7 +212,7 @@ RULES: dict[Callable[[str], str], str] = {
     simplified: "TRADITIONAL",
     pinyin_notes: "NOTES UNUSUAL",
     plain: "ROUGH",
-    addresses: "MARKUP UNUSUAL",
+    addresses: "ADDRESS UNUSUAL",
     encoded_blobs: "BLOB",
     personal_numbers: "NUMBERS UNUSUAL",
     spaced_out: "SPACED UNUSUAL",
@@ -270,7 +279,7 @@ def _plain(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64],
 def _table() -> NDArray[np.uint16]:
     from triage import signs
 
-    return signs.table(_GARBLED, _traditional())
+    return signs.table(_GARBLED, traditional.characters())
 
 
 @cache
@@ -279,18 +288,3 @@ def _asks() -> dict[Callable[[str], str], int]:
     from triage import signs
 
     return {rule: sum(getattr(signs, name) for name in names.split()) for rule, names in RULES.items()}
-
-
-@cache
-def _opencc() -> Any:  # opencc ships no type hints
-    from opencc import OpenCC
-
-    return OpenCC("t2s")
-
-
-@cache
-def _traditional() -> frozenset[str]:
-    """Every character of the basic plane that OpenCC would change: one call decides for all later letters."""
-    characters = "".join(map(chr, range(0x3400, 0xA000)))
-    changed = _opencc().convert("\n".join(characters)).split("\n")
-    return frozenset(before for before, after in zip(characters, changed, strict=True) if before != after)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.compiled import compiled
 from triage.characters import narrow
-from triage.signs import ROUGH, signs
+from triage.signs import MIN_ALONE, ROUGH, signs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Kinds = NDArray[np.uint8]
 
 BLANK, LINE_END, MARK = 0x20, 0x0A, 1  # what a character is, if it is not 0: one that keeps its place whatever stands beside it
-ELLIPSIS, STOP = 0x2026, 0x2E
+ELLIPSIS, STOP, TAB = 0x2026, 0x2E, 0x09
 KNOWN = 0x40000  # beyond are no letters, digits or blanks
 _MARKS = re.compile(r"[^\w\s<>&/]|_")
 _LINE_ENDS = re.compile("[\n\r\x85\u2028\u2029]")
@@ -78,3 +78,35 @@ def plain(codes: Codes, bounds: NDArray[np.int64], kinds: Kinds, table: NDArray[
         made = out[ends[row] : ends[row + 1]]
         left[row] = signs(made, table) | ROUGH * _differs(letter, made)
     return out[: ends[-1]], ends, left
+
+
+@compiled
+def _is_han(codes: Codes, at: int) -> bool:
+    """``triage.normalise.HAN``; false beyond the edges."""
+    code = codes[at] if 0 <= at < len(codes) else 0
+    return 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x323AF
+
+
+@compiled
+def _apart(codes: Codes, at: int) -> int:
+    """Where a run of three and more single characters ends that one to three blanks set apart; ``at`` if none begins here."""
+    count, end, here = 0, at, at
+    while _is_han(codes, here) and not _is_han(codes, here - 1) and not _is_han(codes, here + 1):
+        count, end, here = count + 1, here + 1, here + 1
+        while here < min(end + 3, len(codes)) and codes[here] in (BLANK, TAB):
+            here += 1
+    return end if count >= MIN_ALONE else at
+
+
+@compiled
+def together(codes: Codes) -> Codes:
+    """The characters without the blanks in runs of single ones set apart."""
+    out, n, at = np.empty(len(codes), np.uint32), 0, 0
+    while at < len(codes):
+        end = _apart(codes, at)
+        for i in range(at, max(end, at + 1)):
+            if i >= end or codes[i] not in (BLANK, TAB):
+                out[n] = codes[i]
+                n += 1
+        at = max(end, at + 1)
+    return out[:n]

@@ -101,7 +101,10 @@ def _ends(codes: Codes, kinds: Marks, routes: NDArray[np.int64], tree: Tree) -> 
     while at < len(codes):
         stop = routes[at] if kinds[at] == CUT else at + 1
         if stop > at + 1 or kinds[at] != CUT:
-            _singles(codes, single, at, tree, marks)
+            if at > single + 1:
+                _singles(codes, single, at, tree, marks)
+            elif at > single:
+                marks[single] = 1
             marks[stop - 1] = kinds[at] <= ALONE
             single = stop
         at = stop
@@ -111,7 +114,7 @@ def _ends(codes: Codes, kinds: Marks, routes: NDArray[np.int64], tree: Tree) -> 
 @compiled
 def _singles(codes: Codes, begin: int, end: int, tree: Tree, marks: Marks) -> None:
     """A run of single characters: as it is if the dictionary has it as a word, else as the HMM finds."""
-    if end - begin == 1 or (end > begin and _is_word(codes, begin, end, tree)):
+    if _is_word(codes, begin, end, tree.slots):
         marks[begin:end] = 1
         return
     at = begin
@@ -127,11 +130,11 @@ def _singles(codes: Codes, begin: int, end: int, tree: Tree, marks: Marks) -> No
 
 
 @compiled
-def _is_word(codes: Codes, begin: int, end: int, tree: Tree) -> bool:
+def _is_word(codes: Codes, begin: int, end: int, slots: NDArray[np.uint64]) -> bool:
     above = slot = np.uint64(0)
     for at in range(begin, end):
-        above = place(tree.slots, edge(above, codes[at])) + np.uint64(1)
-        slot = tree.slots[above - np.uint64(1)]
+        above = place(slots, edge(above, codes[at])) + np.uint64(1)
+        slot = slots[above - np.uint64(1)]
         if not slot:
             return False
     return bool((slot >> np.uint64(1)) & WORD != 0)

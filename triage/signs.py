@@ -12,7 +12,7 @@ from models.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-UNUSUAL, GARBLED, TRADITIONAL, BLOB, NUMBERS, SPACED, NOTES, MARKUP, ROUGH = (1 << i for i in range(9))
+UNUSUAL, GARBLED, TRADITIONAL, BLOB, NUMBERS, SPACED, NOTES, MARKUP, ADDRESS, ROUGH = (1 << i for i in range(10))
 STRANGE, LONG, BEGINS = (2 * ROUGH << i for i in range(3))  # signs only in company: of mojibake, of a blob, of what its neighbours say
 BLOB_LENGTH = 120
 MIN_DIGITS = 10  # of the shortest number that is masked, with its area in brackets and blanks and hyphens between
@@ -30,7 +30,7 @@ def _neighbours(before: int, code: int, after: int) -> int:
         return MARKUP if 97 <= after | 0x20 <= 122 or after in (0x21, 0x23, 0x2F) else 0
     if code == 0x5F:
         return MARKUP if after == 0x78 else 0  # _x
-    return MARKUP if code | 0x20 == before | 0x20 else 0  # two slashes, two w
+    return ADDRESS if code | 0x20 == before | 0x20 else 0  # two slashes, two w
 
 
 @compiled

@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 
 
 @compiled
-def choose(chances: NDArray[np.float32], groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each letter the label to act on and the likeliest other one: the group with the most probability in all, then its likeliest label.
+def choose(chances: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n_letters, 2): the label to act on and the likeliest other one. The group with the most probability in all, then its likeliest label.
 
     ``chances`` (n_letters, n_labels); ``groups`` (n_labels,) has the same number for labels that ask for the same act: at the desk, categories
     with the same lead. A letter sent to the wrong desk costs weeks; a wrong category at the right desk costs nothing.
 
-    >>> chosen, runner_up = choose(np.array([[0.40, 0.35, 0.25]], np.float32), np.array([0, 1, 1]))
-    >>> chosen.tolist(), runner_up.tolist()
-    ([1], [0])
+    >>> choose(np.array([[0.40, 0.35, 0.25]], np.float32), np.array([0, 1, 1])).tolist()
+    [[1, 0]]
     """
-    chosen, runner_up = np.zeros(len(chances), np.int64), np.zeros(len(chances), np.int64)
+    choice = np.zeros((len(chances), 2), np.int64)
     for row in range(len(chances)):
         shares = np.zeros(groups.max() + 1)
         for label in range(len(groups)):
@@ -36,5 +35,5 @@ def choose(chances: NDArray[np.float32], groups: NDArray[np.int64]) -> tuple[NDA
         for label in range(len(groups)):
             if label != best and chances[row, label] > next_most:
                 other, next_most = label, chances[row, label]
-        chosen[row], runner_up[row] = best, other
-    return chosen, runner_up
+        choice[row, 0], choice[row, 1] = best, other
+    return choice

@@ -112,8 +112,7 @@ class CategoryModel:
 
         found = judge(batch.arrays, self.vocabulary.index, self.weights, self._curves, Question(self.heads.index(head), groups, limit))
         text = batch.text(0, len(batch.codes))
-        why = [
-            [(text[begin:end], move) for begin, end, move in zip(*row, strict=True) if end]
-            for row in zip(found.begins.tolist(), found.ends.tolist(), found.moves.tolist(), strict=True)
+        return [
+            Judgement(known, chances, chosen, runner_up, [(text[begin:end], move) for (begin, end), move in zip(spans, moves, strict=True) if end])
+            for known, chances, (chosen, runner_up), spans, moves in zip(*(column.tolist() for column in found), strict=True)
         ]
-        return list(map(Judgement, found.known.tolist(), found.chances.tolist(), found.chosen.tolist(), found.runner_up.tolist(), why))

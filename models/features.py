@@ -42,7 +42,7 @@ class Words:
     @property
     def arrays(self) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
         """As compiled code takes them."""
-        return read_only(self.codes), self.starts, self.letters
+        return self.codes, self.starts, self.letters
 
     def text(self, start: int, end: int) -> str:
         """The characters from ``start`` to before ``end``."""
@@ -65,7 +65,7 @@ def words(batch: Sequence[Sequence[str]]) -> Words:
     np.cumsum([len(token) for token in flat], out=starts[1:])
     letters = np.zeros(len(batch) + 1, np.int64)
     np.cumsum([len(tokens) + 1 for tokens in batch], out=letters[1:])
-    return Words(np.frombuffer("".join(flat).encode("utf-32-le"), np.uint32), starts, letters)
+    return Words(np.frombuffer("".join(flat).encode("utf-32-le"), np.uint32).copy(), starts, letters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +116,14 @@ class Matrix:
     """TF-IDF of a batch as compressed sparse rows: letter ``i`` owns ``indptr[i]:indptr[i + 1]`` of the arrays beside it.
 
     ``columns`` are positions in the vocabulary, in the order in which a letter has them, characters before words; ``values`` (float32) have
-    length 1 over the words of a letter and length ``CHARACTER_WEIGHT`` over its characters. ``begins`` and ``ends`` say where in the codes
-    each column was first met. ``known`` (n_letters,) is the share of a letter's pairs of characters that the vocabulary holds; low means unreadable.
+    length 1 over the words of a letter and length ``CHARACTER_WEIGHT`` over its characters. ``spans`` (n, 2) say from where to where
+    in the codes each column was first met. ``known`` (n_letters,) is the share of a letter's pairs of characters that the vocabulary holds; low means unreadable.
     """
 
     indptr: NDArray[np.int64]
     columns: NDArray[np.int32]
     values: NDArray[np.float32]
-    begins: NDArray[np.int32]
-    ends: NDArray[np.int32]
+    spans: NDArray[np.int32]
     known: NDArray[np.float32]
 
     def letter(self, row: int) -> slice:

@@ -27,17 +27,16 @@ class Question(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """Of each letter: the share of its pairs of characters that are known, the probabilities of all heads, the label to act on, the next one.
+    """Of each letter: the share of its pairs of characters that are known, the probabilities of all heads, the label to act on and the next one.
 
-    And the terms behind the label (n_letters, limit): where in the codes they begin and end, 0 for none, and how far they moved its log-odds.
+    And the terms behind the label: ``spans`` (n_letters, limit, 2) where in the codes they begin and end, 0 for none; ``moves`` (n_letters, limit)
+    how far they moved its log-odds.
     """
 
     known: NDArray[np.float32]
     chances: NDArray[np.float32]
-    chosen: NDArray[np.int64]
-    runner_up: NDArray[np.int64]
-    begins: NDArray[np.int32]
-    ends: NDArray[np.int32]
+    choice: NDArray[np.int64]
+    spans: NDArray[np.int32]
     moves: NDArray[np.float64]
 
 
@@ -47,7 +46,7 @@ def judge(words: tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]
     codes, starts, letters = words
     rows, margins, chances = read(codes, starts, letters, known, weights, curves)
     first, last = curves.firsts[question.head], curves.firsts[question.head + 1]
-    chosen, runner_up = choose(chances[:, first:last].copy(), question.groups)
+    choice = choose(chances[:, first:last].copy(), question.groups)
     worth = units(margins[:, first:last].copy(), curves.scales[question.head], curves.powers[question.head])
-    terms = behind(codes, rows, Asked(weights, first + chosen, worth), question.limit)
-    return Judged(rows.known, chances, chosen, runner_up, terms.begins, terms.ends, terms.moves)
+    terms = behind(codes, rows, Asked(weights, first + choice[:, 0], worth), question.limit)
+    return Judged(rows.known, chances, choice, terms.spans, terms.moves)

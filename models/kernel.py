@@ -155,8 +155,7 @@ class Rows(NamedTuple):
     indptr: NDArray[np.int64]
     columns: Places
     values: NDArray[np.float32]
-    begins: Places
-    ends: Places
+    spans: Places
     known: NDArray[np.float32]
 
 
@@ -176,7 +175,7 @@ def _counted(found: Found, columns: Places, tally: Places, out: Rows, n: int) ->
         if tally[at]:
             out.values[tally[at] - 1] += 1
         else:
-            out.columns[n], out.values[n], out.begins[n], out.ends[n] = columns[i], 1, found.begins[i], found.ends[i]
+            out.columns[n], out.values[n], out.spans[n, 0], out.spans[n, 1] = columns[i], 1, found.begins[i], found.ends[i]
             n += 1
             tally[at] = n
     return n
@@ -217,8 +216,7 @@ def rows(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], 
         np.zeros(n_letters + 1, np.int64),
         np.empty(size, np.int32),
         np.empty(size, np.float32),
-        np.empty(size, np.int32),
-        np.empty(size, np.int32),
+        np.empty((size, 2), np.int32),
         np.zeros(n_letters, np.float32),
     )
     found, columns, tally, end = _room(longest, 1), np.empty(longest, np.int32), np.empty(max(16, 4 * longest), np.int32), 0
@@ -229,7 +227,7 @@ def rows(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], 
         end = _counted(found, columns[:n], tally, out, end)
         _weighted(known, out, out.indptr[row], end)
         out.indptr[row + 1], out.known[row] = end, _share_known(found.keys[:n], columns)
-    return Rows(out.indptr, out.columns[:end], out.values[:end], out.begins[:end], out.ends[:end], out.known)
+    return Rows(out.indptr, out.columns[:end], out.values[:end], out.spans[:end], out.known)
 
 
 @compiled

@@ -153,7 +153,7 @@ def _rows(batch: Batch, n_letters: int, vocabulary: Vocabulary, told: Callable[[
 
 def _name(terms: NDArray[Any], matrix: Matrix, words: Words) -> None:
     columns, first = np.unique(matrix.columns, return_index=True)
-    for column, begin, end in zip(columns, matrix.begins[first], matrix.ends[first], strict=True):
+    for column, (begin, end) in zip(columns, matrix.spans[first], strict=True):
         terms[column] = terms[column] or words.text(begin, end)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from models.kernel import Rows
     from models.weights import Weights
 
+    Spans = NDArray[np.int32]
+
 
 class Asked(NamedTuple):
     """What is asked of each letter: an output of ``weights``, and what one unit of its margin is worth."""
@@ -24,10 +26,9 @@ class Asked(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Terms of each letter (n_letters, limit), the strongest first: where they begin and end, and how far they moved the score; 0 for none."""
+    """Terms of each letter, the strongest first: where they begin and end (n_letters, limit, 2), and how far they moved the score (n_letters, limit); 0 for none."""
 
-    begins: NDArray[np.int32]
-    ends: NDArray[np.int32]
+    spans: Spans
     moves: NDArray[np.float64]
 
 
@@ -60,35 +61,45 @@ def _holds(codes: NDArray[np.uint32], one: tuple[int, int], other: tuple[int, in
 
 
 @compiled
-def _merge(codes: NDArray[np.uint32], places: tuple[NDArray[np.int32], NDArray[np.int32]], moves: NDArray[np.float32], order: NDArray[np.int64]) -> Terms:
+def _merge(codes: NDArray[np.uint32], places: Spans, moves: NDArray[np.float32], order: NDArray[np.int64]) -> Terms:
     """Terms of one sign, each with those that it holds or that hold it, the strongest first."""
-    begins, ends, total, n = np.empty(len(order), np.int32), np.empty(len(order), np.int32), np.zeros(len(order)), 0
+    spans, total, n = np.empty((len(order), 2), np.int32), np.zeros(len(order)), 0
     for i in order:
-        term = (places[0][i], places[1][i])
+        begin, end = places[i, 0], places[i, 1]
         host = 0
-        while host < n and not (_holds(codes, (begins[host], ends[host]), term) or _holds(codes, term, (begins[host], ends[host]))):
+        while host < n and not (_holds(codes, (spans[host, 0], spans[host, 1]), (begin, end)) or _holds(codes, (begin, end), (spans[host, 0], spans[host, 1]))):
             host += 1
         if host == n:
-            begins[n], ends[n] = term
+            spans[n, 0], spans[n, 1] = begin, end
             n += 1
         total[host] += moves[i]
-    order = np.argsort(-np.abs(total[:n]), kind="mergesort")
-    return Terms(begins[:n][order], ends[:n][order], total[:n][order])
+    _sort(spans, total, n)
+    return Terms(spans[:n], total[:n])
 
 
 @compiled
-def _told(speaking: Terms, against: Terms, out: Terms, row: int) -> None:
-    """The strongest of both, a quarter of them those against, into a row."""
-    limit = out.moves.shape[1]
-    n_against = min(len(against.moves), limit // 4)
-    n_speaking = min(len(speaking.moves), limit - n_against)
+def _sort(spans: Spans, moves: NDArray[np.float64], n: int) -> None:
+    """The strongest first; of equal ones the one that stood first."""
+    for i in range(1, n):
+        begin, end, move, at = spans[i, 0], spans[i, 1], moves[i], i
+        while at > 0 and abs(moves[at - 1]) < abs(move):
+            spans[at, 0], spans[at, 1], moves[at] = spans[at - 1, 0], spans[at - 1, 1], moves[at - 1]
+            at -= 1
+        spans[at, 0], spans[at, 1], moves[at] = begin, end, move
+
+
+@compiled
+def _told(speaking: Terms, against: Terms, spans: Spans, moves: NDArray[np.float64]) -> None:
+    """The strongest of both, a quarter of them those against."""
+    n_against = min(len(against.moves), len(moves) // 4)
+    n_speaking = min(len(speaking.moves), len(moves) - n_against)
     i = j = 0
     for at in range(n_speaking + n_against):
         if j == n_against or (i < n_speaking and speaking.moves[i] >= -against.moves[j]):
-            out.begins[row, at], out.ends[row, at], out.moves[row, at] = speaking.begins[i], speaking.ends[i], speaking.moves[i]
+            spans[at, 0], spans[at, 1], moves[at] = speaking.spans[i, 0], speaking.spans[i, 1], speaking.moves[i]
             i += 1
         else:
-            out.begins[row, at], out.ends[row, at], out.moves[row, at] = against.begins[j], against.ends[j], against.moves[j]
+            spans[at, 0], spans[at, 1], moves[at] = against.spans[j, 0], against.spans[j, 1], against.moves[j]
             j += 1
 
 
@@ -96,16 +107,15 @@ def _told(speaking: Terms, against: Terms, out: Terms, row: int) -> None:
 def behind(codes: NDArray[np.uint32], at: Rows, asked: Asked, limit: int) -> Terms:
     """The terms of each letter that moved the score asked for most, either way."""
     n_letters = len(at.indptr) - 1
-    out = Terms(np.zeros((n_letters, limit), np.int32), np.zeros((n_letters, limit), np.int32), np.zeros((n_letters, limit)))
+    out = Terms(np.zeros((n_letters, limit, 2), np.int32), np.zeros((n_letters, limit)))
     for row in range(n_letters):
         begin, end, output = at.indptr[row], at.indptr[row + 1], asked.outputs[row]
         unit = asked.weights.units[output] * asked.units[row]
         moves = np.empty(end - begin, np.float32)
         for i in range(begin, end):
             moves[i - begin] = at.values[i] * asked.weights.steps[at.columns[i], output] * unit
-        places = (at.begins[begin:end], at.ends[begin:end])
-        speaking = _merge(codes, places, moves, _strongest(moves, 1.0, 2 * limit))
-        against = _merge(codes, places, moves, _strongest(moves, -1.0, limit))
-        _told(speaking, against, out, row)
+        speaking = _merge(codes, at.spans[begin:end], moves, _strongest(moves, 1.0, 2 * limit))
+        against = _merge(codes, at.spans[begin:end], moves, _strongest(moves, -1.0, limit))
+        _told(speaking, against, out.spans[row], out.moves[row])
     np.round(out.moves, 3, out.moves)
     return out

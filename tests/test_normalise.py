@@ -81,6 +81,16 @@ def test_a_full_width_comma_becomes_an_ascii_comma():
     assert normalise("停水，停电") == "停水,停电"
 
 
+@given(
+    st.one_of(
+        st.text(), st.lists(st.sampled_from([*"a甲。、《“é\u0301\u0316각\u1100\u1161\u11a8①㎡，\u3099か⼀ﾊﾟ\u0338=<\U0001d15e"]), max_size=12).map("".join)
+    )
+)
+@settings(max_examples=800, deadline=None)
+def test_compatibility_forms_are_those_of_the_whole_text(text):
+    assert rules.compatibility_forms(text) == unicodedata.normalize("NFKC", text)
+
+
 def test_nothing_invisible_comes_out_of_compatibility_forms():
     """Over all of Unicode that is assigned and not letters as they are: a character whose compatibility form is invisible is itself dropped first."""
     for code in (code for code in range(0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Co"}):

@@ -183,7 +183,7 @@ def _desks(answers: Answers, taxonomy: Taxonomy) -> list[tuple[str, str]]:
 
     if not all(label in taxonomy.categories for label in answers.labels):
         return [(_name(answers.labels[label], taxonomy), "") for label in answers.first]
-    chosen, _ = choose(np.ascontiguousarray(answers.probabilities, np.float32), routing.desks(answers.labels, taxonomy))
+    chosen = choose(np.ascontiguousarray(answers.probabilities, np.float32), routing.desks(answers.labels, taxonomy))[:, 0]
     labels = [answers.labels[category] for category in chosen]
     return [(_name(label, taxonomy), taxonomy.departments[taxonomy.categories[label].lead].name) for label in labels]
 

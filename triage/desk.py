@@ -46,6 +46,7 @@ class Desk:
         if stored:
             _check_fits(stored, taxonomy, segmenter)
             self._heads = stored.model.head(CATEGORY), stored.model.head(PURPOSE)
+            self._spans = self._heads[0].span, self._heads[1].span
             self._desks = routing.desks(self._heads[0].labels, taxonomy)
             self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in self._heads[0].labels]
 
@@ -64,7 +65,8 @@ class Desk:
 
     def _decided(self, letter: Letter, judged: Judgement, findings: Findings) -> Decision:
         (head, purposes), chosen = self._heads, judged.chosen
-        chances = judged.chances[head.span]
+        of_category, of_purpose = self._spans
+        chances = judged.chances[of_category]
         likely = [number for number, chance in enumerate(chances) if chance >= head.candidate_floor or number == chosen]
         likely.sort(key=chances.__getitem__, reverse=True)
         candidates = [self._category(number, chances[number]) for number in likely]
@@ -74,7 +76,7 @@ class Desk:
             letter=letter.id,
             category=category,
             candidates=tuple(candidates),
-            purpose=self._purpose(purposes.labels, judged.chances[purposes.span]),
+            purpose=self._purpose(purposes.labels, judged.chances[of_purpose]),
             lead=self._labels[way.lead],
             co_handlers=tuple([self._labels[code] for code in way.co_handlers]),
             disposition=way.disposition,

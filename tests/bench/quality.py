@@ -62,7 +62,7 @@ def main():
     lead = [taxonomy.categories[row["category"]].lead for row in labelled]
 
     print(f"letters                             {len(labelled)}, model {desk.version}")
-    chosen, _ = choose(chances, desks(head.labels, taxonomy))
+    chosen = choose(chances, desks(head.labels, taxonomy))[:, 0]
     print("category of the decision           ", share(chosen == truth))
     print("category, likeliest                ", share(order[:, 0] == truth))
     print("category, within the first three   ", share((order[:, :3] == truth[:, None]).any(axis=1)))

@@ -63,6 +63,7 @@ def examine(known: Settings) -> list[Finding]:
         "clock": _clock,
         "room": _room,
         "write": _write,
+        "compiled": _compiled,
         "model": _model,
         "register": _register,
     }
@@ -162,6 +163,13 @@ def _write(known: Settings) -> Finding:
         file.flush()
         os.fsync(file.fileno())
     return Finding("write", "well", f"{known.home} can be written")
+
+
+def _compiled(_: Settings) -> Finding:
+    from models.compiled import UNKEPT, kept_in
+    from models.kernel import index
+
+    return Finding("compiled", "well", f"kept in {folder}") if (folder := kept_in(index)) else Finding("compiled", "mind", UNKEPT)
 
 
 def _model(known: Settings) -> Finding:

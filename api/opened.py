@@ -81,7 +81,7 @@ class Door:
 
         if not self._register:
             url = address(self._settings.home, self._settings.database.get_secret_value())
-            if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+            if url.get_backend_name() == "sqlite" and _is_absent(Path(str(url.database))):
                 return {}
         return {key.id: key for key in keys.known(self.register())}
 
@@ -89,6 +89,17 @@ class Door:
         """Give the register's connections back."""
         if self._register:
             self._register.close()
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether there is surely no such file: one that cannot be looked at may hold keys."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Keyring:

@@ -30,29 +30,29 @@ def serve(
 ) -> None:
     """启动 HTTP 服务,说明页在 /docs / start the HTTP service; its page is /docs."""
     from api import logs
-    from api.crew import STOP
     from api.settings import settings
 
-    for number in STOP:
-        signal.signal(number, _leave)
     os.environ.update(dict.fromkeys(THREADS, "1"))  # before numpy: workers are the parallelism
     known = settings()
     logs.listen(log)
     host = host or known.host
-    listening = _listen(host, known.port if port is None else port)
-    _open_files()
-    raise typer.Exit(_serve(listening, workers or known.workers, known, host))
+    with _listen(host, known.port if port is None else port) as listening:
+        _open_files()
+        raise typer.Exit(_serve(listening, workers or known.workers, known, host))
 
 
 def _serve(listening: socket.socket, workers: int, known: Settings, host: str) -> int:
     """Open the register and the desk once, then let workers that share the desk answer. Returns the exit status."""
     from api import access, logs, porter
     from api.cli import _desk
-    from api.crew import Crew
+    from api.crew import STOP, Crew
     from api.figures import Figures
     from api.worker import run
 
+    for number in STOP:
+        signal.signal(number, _leave)
     with porter.answering(listening):
+        _mind_compiled_code()
         notice = access.check_address(host, known)  # an older register is brought up to date here, which may take a while
         desk = _desk()
     figures = Figures(workers)
@@ -66,6 +66,16 @@ def _serve(listening: socket.socket, workers: int, known: Settings, host: str) -
             logs.write("warning", "keys", notice=notice)
 
     return crew.keep(listening, told)
+
+
+def _mind_compiled_code() -> None:
+    """Say in the log when every start will take long."""
+    from api import logs
+    from models.compiled import UNKEPT, kept_in
+    from models.kernel import index
+
+    if kept_in(index) is None:
+        logs.write("warning", "compiled code", notice=UNKEPT)
 
 
 def _leave(*_: object) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Function = TypeVar("Function", bound=Callable[..., object])
+
+
+UNKEPT = (
+    "compiled code: cannot be kept, so each start compiles it anew, for half a minute. A folder is needed that this user can write. "
+    "Set NUMBA_CACHE_DIR to one that nobody else can write: what lies there is run."
+)
 
 
 def compiled(function: Function) -> Function:
@@ -18,7 +26,28 @@ def compiled(function: Function) -> Function:
     """
     from numba import njit
 
+    _have_no_cache_without_a_home()
     try:
         return cast("Function", njit(function, nogil=True, cache=True, error_model="numpy"))
     except RuntimeError:  # no folder to keep it in
         return cast("Function", njit(function, nogil=True, error_model="numpy"))
+
+
+def kept_in(function: Any) -> str | None:
+    """The folder in which a compiled function is kept, None when every process compiles it anew.
+
+    >>> from models.kernel import index
+    >>> kept_in(index) in {None, str(index.stats.cache_path)}
+    True
+    """
+    return cast("str | None", function.stats.cache_path)
+
+
+def _have_no_cache_without_a_home() -> None:
+    """For a user without a home numba would make a folder named "~" wherever it runs, and run the code that it finds in such a one."""
+    try:
+        known = Path(os.environ.get("XDG_CACHE_HOME", "~")).expanduser().is_absolute()
+    except RuntimeError:  # neither HOME nor an entry among the users
+        known = False
+    if not known:
+        os.environ["XDG_CACHE_HOME"] = os.devnull  # in which nothing can be made

@@ -93,12 +93,12 @@ class Served(Asked):
 
 
 @contextlib.contextmanager
-def serving(home, log, *options, workers=2, traced=False, without=(), **more):
-    """`triage serve` on a free port, its log in a file; stopped at the end if it still runs. Coverage follows it where it is ``traced``."""
+def serving(home, log, *options, workers=2, traced=False, without=(), by=(), cwd=None, **more):
+    """`triage serve` on a free port, its log in a file; stopped at the end if it still runs. Coverage follows it where it is ``traced``; ``by`` is what the command stands behind."""
     environment = {name: value for name, value in os.environ.items() if name not in without} | (TRACED if traced else {})
-    command = [TRIAGE, "serve", "--port", "0", "--workers", str(workers), *options]
+    command = [*by, TRIAGE, "serve", "--port", "0", "--workers", str(workers), *options]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)} | more, start_new_session=True)
+        process = subprocess.Popen(command, stderr=errors, env=environment | {"TRIAGE_HOME": str(home)} | more, cwd=cwd, start_new_session=True)
     with process:
         try:
             yield Served(process, log)

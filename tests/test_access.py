@@ -1,6 +1,7 @@
 """Who may call the service: keys, roles, limits; and without keys this machine alone."""
 
 import logging
+import signal
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from api import access, letters, problems
 from api.cli import app as command
+from api.crew import STOP
 from api.limits import MOST, Limit
 from api.settings import Settings, SettingsError
 from triage.register import book, keys
@@ -260,6 +262,16 @@ def test_letters_are_decided_while_the_register_is_out_of_reach_and_nobody_else_
         assert (answer.status_code, kind(answer)) == (503, "register-unreachable")
 
 
+@pytest.fixture
+def own_signals():
+    """What a service does when it is told to stop does not stay with the tests."""
+    before = {number: signal.getsignal(number) for number in STOP}
+    yield
+    for number, does in before.items():
+        signal.signal(number, does)
+
+
+@pytest.mark.usefixtures("own_signals")
 def test_serve_refuses_to_let_others_in_without_keys(tmp_path):
     home = {"TRIAGE_HOME": str(tmp_path), "TRIAGE_DATABASE": ""}
     done = CliRunner().invoke(command, ["serve", "--host", "0.0.0.0", "--port", "0"], env=home)

@@ -36,7 +36,7 @@ def test_the_command_prints_findings_as_json_in_a_pipe(own):
     assert done.exit_code == 0
     told = json.loads(done.stdout)
     assert told["well"]
-    assert [finding["check"] for finding in told["findings"]] == ["settings", "libraries", "sqlite", "clock", "room", "write", "model", "register"]
+    assert [finding["check"] for finding in told["findings"]] == ["settings", "libraries", "sqlite", "clock", "room", "write", "compiled", "model", "register"]
 
 
 def test_the_exit_status_is_that_of_what_is_wrong(tmp_path):

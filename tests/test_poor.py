@@ -1,15 +1,19 @@
 """The service and the commands where little is as one would wish: full disks, another user, nothing that can be written, hardly a moment to run in."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from offices import TRIAGE
-from served import PATIENCE, Asked, alive, free_port, until
+from served import PATIENCE, Asked, alive, free_port, serving, until
 
 LETTER = "包工头欠我们八个人四个月工资不给"
+ROOT = Path(__file__).parent.parent
 FULL = Path("/dev/full")  # takes nothing: every write ends with "No space left on device"
 
 
@@ -49,3 +53,90 @@ def test_an_answer_that_does_not_fit_on_the_disk_is_an_error_in_one_line():
         done = subprocess.run([TRIAGE, "--help"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr.decode().partition(" (")[0]) == (8, "triage: standard output: cannot be written")
     assert done.stderr.count(b"\n") == 1
+
+
+NOBODY = 54_321  # a user of no name and no home, as some containers give
+HOMELESS = """
+import os, pathlib, sys
+import numba
+from models.compiled import compiled, kept_in
+import twice
+os.setgroups([]); os.setgid(54321); os.setuid(54321)
+function = compiled(twice.twice)
+print(kept_in(function), os.listdir())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a name")
+def test_code_is_neither_kept_nor_looked_for_in_a_folder_named_tilde(tmp_path):
+    """Where numba would look for a user without a home: anybody could leave code for us there."""
+    work, code = tmp_path / "work", tmp_path / "code"
+    work.mkdir()
+    os.chown(work, NOBODY, NOBODY)
+    code.mkdir()
+    (code / "twice.py").write_text("def twice(number):\n    return 2 * number\n")
+    for folder in (code, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode & 0o755 | 0o111)
+    environment = {name: value for name, value in os.environ.items() if name not in {"HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"}}
+    environment["PYTHONPATH"] = f"{code}{os.pathsep}{ROOT}"
+    done = subprocess.run([sys.executable, "-B", "-c", HOMELESS], cwd=work, env=environment, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "None []"
+
+
+@pytest.fixture(scope="module")
+def as_nobody():
+    """How to run a command as a user without a name who may write nothing, and read everything if that is needed to run at all."""
+    plain = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        for more in ([], ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]):
+            if (
+                subprocess.run(
+                    [*plain, *more, sys.executable, "-c", "import api.cli, numba"],
+                    env=os.environ | {"HOME": "/nowhere"},
+                    capture_output=True,
+                    check=False,
+                    cwd=ROOT,
+                ).returncode
+                == 0
+            ):
+                return [*plain, *more]
+    pytest.skip("only root can become a user without a name, and only if that user may read the program")
+
+
+def with_code_of(home):
+    """The office's folder, with what this machine has compiled already in a folder of it."""
+    from numba.core.caching import _CacheLocator  # which alone knows the names
+
+    from models import kernel
+    from triage import choice, marks, segment, tree
+
+    for module in (kernel, choice, marks, segment, tree):
+        source = Path(module.__file__)
+        shutil.copytree(source.parent / "__pycache__", home / "compiled" / _CacheLocator.get_suitable_cache_subpath(source), dirs_exist_ok=True)
+    return home
+
+
+def test_a_user_without_name_and_home_serves_from_the_office_alone(small_home, tmp_path, as_nobody):
+    home = with_code_of(shutil.copytree(small_home, tmp_path / "office"))
+    for path in [home, *home.rglob("*")]:
+        os.chown(path, NOBODY, NOBODY)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o111)
+    poor = {"TMPDIR": "/nowhere", "NUMBA_CACHE_DIR": str(home / "compiled"), "XDG_CACHE_HOME": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    with serving(home, tmp_path / "log", workers=1, without={"HOME"}, by=as_nobody, cwd="/", **poor) as service:
+        assert Path(f"/proc/{service.process.pid}").stat().st_uid == NOBODY
+        status, _, content = service.call("/v1/letters", {"text": LETTER})
+        assert (status, json.loads(content)["decision"]["category"]["code"]) == (201, "wages")
+        assert service.lines("compiled code") == []
+        service.process.terminate()
+        assert service.process.wait(PATIENCE) == 0
+    left = [path for folder in ("/tmp", "/var/tmp", "/dev/shm") for path in Path(folder).glob("*") if path.lstat().st_uid == NOBODY]
+    assert left == []
+
+
+def test_who_can_keep_no_compiled_code_is_told_so(small_home, tmp_path, as_nobody):
+    done = subprocess.run(
+        [*as_nobody, TRIAGE, "doctor"], cwd="/", env=os.environ | {"HOME": "/nowhere", "TRIAGE_HOME": str(tmp_path)}, capture_output=True, check=False
+    )
+    found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert (found["compiled"]["state"], "NUMBA_CACHE_DIR" in found["compiled"]["says"]) == ("mind", True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from models.calibration import Curve
     from models.features import Vocabulary, Words
+    from models.judging import Judged, Question
     from models.weights import Weights
 
 
@@ -103,16 +104,17 @@ class CategoryModel:
         """Calibrated probabilities (n_letters, n_labels) in the order of ``head.labels``; each row sums to 1."""
         return reading.probabilities[:, head.span]
 
-    def judge(self, batch: Words, head: Head, groups: NDArray[np.int64], limit: int = 8) -> list[Judgement]:
-        """What ``head`` says of each letter, and why: see ``models.choice`` for ``groups``.
+    def asked(self, head: Head, groups: NDArray[np.int64], limit: int = 8) -> Question:
+        """What ``models.judging.judge`` is to answer: what ``head`` says of each letter, and why; see ``models.choice`` for ``groups``."""
+        from models.judging import Question
 
-        A term that is part of a stronger one of the same sign is told once, with it.
-        """
-        from models.judging import Question, judge
+        return Question(self.vocabulary.index, self.weights, self._curves, self.heads.index(head), groups, limit)
 
-        found = judge(batch.arrays, self.vocabulary.index, self.weights, self._curves, Question(self.heads.index(head), groups, limit))
-        text = batch.text(0, len(batch.codes))
-        return [
-            Judgement(known, chances, chosen, runner_up, [(text[begin:end], move) for (begin, end), move in zip(spans, moves, strict=True) if end])
-            for known, chances, (chosen, runner_up), spans, moves in zip(*(column.tolist() for column in found), strict=True)
-        ]
+
+def judgements(found: Judged, codes: NDArray[np.uint32]) -> list[Judgement]:
+    """What was judged of each letter, with the terms that stand in ``codes``. A term that is part of a stronger one of the same sign is told with it."""
+    text = codes.tobytes().decode("utf-32-le")
+    return [
+        Judgement(known, chances, chosen, runner_up, [(text[begin:end], move) for (begin, end), move in zip(spans, moves, strict=True) if end])
+        for known, chances, (chosen, runner_up), spans, moves in zip(*(column.tolist() for column in found), strict=True)
+    ]

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 
 class Question(NamedTuple):
-    """Which head is asked, ``groups`` (n_labels,) of its labels that ask for the same act, and how many terms are told at most."""
+    """A model and what it is asked: which head, ``groups`` (n_labels,) of its labels that ask for the same act, and how many terms are told at most."""
 
+    known: Known
+    weights: Weights
+    curves: Curves
     head: int
     groups: NDArray[np.int64]
     limit: int
@@ -41,12 +44,12 @@ class Judged(NamedTuple):
 
 
 @compiled
-def judge(words: tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]], known: Known, weights: Weights, curves: Curves, question: Question) -> Judged:
+def judge(words: tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]], question: Question) -> Judged:
     """What the model says of every letter, and why."""
-    codes, starts, letters = words
-    rows, margins, chances = read(codes, starts, letters, known, weights, curves)
+    (codes, starts, letters), curves = words, question.curves
+    rows, margins, chances = read(codes, starts, letters, question.known, question.weights, curves)
     first, last = curves.firsts[question.head], curves.firsts[question.head + 1]
     choice = choose(chances[:, first:last].copy(), question.groups)
     worth = units(margins[:, first:last].copy(), curves.scales[question.head], curves.powers[question.head])
-    terms = behind(codes, rows, Asked(weights, first + choice[:, 0], worth), question.limit)
+    terms = behind(codes, rows, Asked(question.weights, first + choice[:, 0], worth), question.limit)
     return Judged(rows.known, chances, choice, terms.spans, terms.moves)

@@ -59,7 +59,7 @@ def nearest_mean(batch, questions):
 def small_model(starter, segmenter, codes=CODES, each=12):
     """A model of the first starter letters of some categories."""
     letters = [labelled for code in codes for labelled in [item for item in starter if item.category == code][:each]]
-    batch = read([labelled.letter for labelled in letters], segmenter)[1]
+    batch = read([labelled.letter for labelled in letters], segmenter)
     return nearest_mean(batch, {CATEGORY: [item.category for item in letters], PURPOSE: [item.purpose for item in letters]})
 
 

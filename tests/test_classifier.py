@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from models import learning, linear, search
+from models.classifier import judgements
 from models.features import words
+from models.judging import judge
 from models.learning import Question
 from models.linear import Settings
 
@@ -58,7 +60,7 @@ def test_an_unknown_letter_is_known_to_be_unknown(fitted):
 def test_why_adds_up_with_the_margin(fitted):
     model, batch = fitted.model, words([BATCH[0]])
     reading, head = model.read(batch), model.head("category")
-    judged = model.judge(batch, head, np.arange(len(head.labels)), limit=4_000)[0]
+    judged = judgements(judge(batch.arrays, model.asked(head, np.arange(len(head.labels)), limit=4_000)), batch.codes)[0]
     unit = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power
     moved = float(reading.margins[0, judged.chosen] - model.weights.intercepts[judged.chosen]) * unit
     assert sum(move for _, move in judged.why) == pytest.approx(moved, abs=0.05)
@@ -66,7 +68,7 @@ def test_why_adds_up_with_the_margin(fitted):
 
 def test_a_judgement_says_what_the_scores_say(fitted):
     model, batch = fitted.model, words([*BATCH, []])
-    judged = model.judge(batch, model.head("category"), np.arange(3))
+    judged = judgements(judge(batch.arrays, model.asked(model.head("category"), np.arange(3))), batch.codes)
     assert np.array_equal([one.chances for one in judged], model.read(batch).probabilities)
     assert [one.chosen for one in judged] == model.read(batch).probabilities.argmax(axis=1).tolist()
     assert all(one.chosen != one.runner_up for one in judged)

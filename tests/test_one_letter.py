@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.desk import Desk
+from triage.desk import Desk, read
 from triage.errors import ModelError
 from triage.letter import Letter
 
@@ -172,3 +172,12 @@ def test_a_model_whose_category_the_taxonomy_lacks_is_refused(stored, segmenter,
     fewer = {code: category for code, category in taxonomy.categories.items() if code != "wages"}
     with pytest.raises(TaxonomyError, match='"wages"'):
         Desk(replace(taxonomy, categories=fewer), segmenter, stored)
+
+
+def test_a_decision_has_the_probabilities_that_training_would_give(desk, starter):
+    """Decisions come of one compiled call, training and golden letters of several: the same passes, and the same figures."""
+    letters = [item.letter for item in starter[::200]]
+    head = desk.stored.model.head("category")
+    scores = desk.stored.model.scores(desk.stored.model.read(read(letters, desk.segmenter)), head)
+    for decision, row in zip(desk.decide(letters), scores, strict=True):
+        assert decision.category.probability == round(float(row[head.labels.index(decision.category.code)]), 4)

@@ -29,7 +29,7 @@ PART = 1000
 
 def reader(letters: Sequence[Letter], segmenter: Segmenter) -> Callable[[slice], Words]:
     """The words of a slice of the letters, made when asked for: those of a hundred thousand would fill the memory."""
-    return lambda at: read(letters[at], segmenter)[1]
+    return lambda at: read(letters[at], segmenter)
 
 
 def answers(model: CategoryModel, letters: Sequence[LabelledLetter], segmenter: Segmenter) -> Answers:

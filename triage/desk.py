@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models import store
+from models.classifier import judgements
 from models.errors import RefusedModelError
 from triage import readable, routing
 from triage.errors import ModelError
@@ -17,6 +18,8 @@ from triage.normalise import normalised
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from models.classifier import Judgement
     from models.features import Words
@@ -47,18 +50,18 @@ class Desk:
             _check_fits(stored, taxonomy, segmenter)
             self._heads = stored.model.head(CATEGORY), stored.model.head(PURPOSE)
             self._spans = self._heads[0].span, self._heads[1].span
-            self._desks = routing.desks(self._heads[0].labels, taxonomy)
+            self._question = stored.model.asked(self._heads[0], routing.desks(self._heads[0].labels, taxonomy))
             self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in self._heads[0].labels]
 
     def decide(self, letters: Sequence[Letter]) -> list[Decision]:
         """One decision a letter, in order; each the same alone and in any batch."""
         if self.stored is None or not letters:
             return [self._not_classified(letter, readable.NO_MODEL) for letter in letters]
-        texts, words = read(letters, self.segmenter)
-        judged = self.stored.model.judge(words, self._heads[0], self._desks)
+        texts, titled = _looked_at(letters)
+        words, judged, signs = self.segmenter.judged(*texts, titled, (TITLE_COUNTS, OPENING), self._question)
+        findings = self.guards.read(*texts)
         decisions = []
-        findings, signs = self.guards.read(*texts), readable.signs(words, *texts)
-        for letter, seen, judgement, found in zip(letters, signs, judged, findings, strict=True):
+        for letter, judgement, seen, found in zip(letters, judgements(judged, words), signs.tolist(), findings, strict=True):
             why_not = readable.why_not(letter.text, seen, judgement.known)
             decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, judgement, found))
         return decisions
@@ -103,13 +106,17 @@ class Desk:
         return self.stored.version if self.stored else None
 
 
-def read(letters: Sequence[Letter], segmenter: Segmenter) -> tuple[Joined, Words]:
-    """The letters' normalised texts, joined, and their words: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
+def read(letters: Sequence[Letter], segmenter: Segmenter) -> Words:
+    """The words of letters: those of a title count ``TITLE_COUNTS`` times, without one the ``OPENING`` twice."""
     from triage.characters import weighted
 
-    texts = normalised([letter.text for letter in letters])
-    titled = np.array([letter.title != "" for letter in letters])
-    return texts, segmenter.words(*weighted(*texts, titled, TITLE_COUNTS, OPENING))
+    texts, titled = _looked_at(letters)
+    return segmenter.words(*weighted(*texts, titled, TITLE_COUNTS, OPENING))
+
+
+def _looked_at(letters: Sequence[Letter]) -> tuple[Joined, NDArray[np.bool_]]:
+    """The letters' normalised texts, joined, and which letters have a title."""
+    return normalised([letter.text for letter in letters]), np.array([letter.title != "" for letter in letters])
 
 
 def open_desk(home: Path, taxonomy: Taxonomy, segmenter: Segmenter, *, version: str | None = None) -> Desk:

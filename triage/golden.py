@@ -58,7 +58,7 @@ def check(stored: Stored, segmenter: Segmenter) -> None:
 
 def _answers(model: CategoryModel, segmenter: Segmenter, letters: Sequence[Letter]) -> list[tuple[Head, NDArray[np.float32]]]:
     """The heads that a desk uses, each with its probabilities (n_letters, n_labels)."""
-    reading = model.read(read(letters, segmenter)[1])
+    reading = model.read(read(letters, segmenter))
     return [(head, model.scores(reading, head)) for head in model.heads if head.name in QUESTIONS]
 
 

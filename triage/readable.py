@@ -9,10 +9,6 @@ from triage.letter import Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from models.features import Words
 
 NO_MODEL = Reason("no_model", "没有可用的模型,未分类;请运行 triage init")
 EMPTY = Reason("empty", "没有可读的文字,未分类")
@@ -23,20 +19,6 @@ UNREADABLE = Reason("unreadable", "文字无法辨认(乱码或没有认识的�
 MIN_HAN = 4  # "还我工资" can be judged, "你好" cannot
 MIN_HAN_SHARE = 0.2  # of letters and digits; below it the letter is written in something else
 MIN_KNOWN = 0.08  # share of pairs of characters met in training: random characters have none, short letters few
-
-
-def signs(words: Words, codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> list[list[int]]:
-    """For each letter how many characters its words have, how many of these are outside ASCII, and how many places of it were lost.
-
-    >>> from triage.characters import joined
-    >>> from triage.tokens import Segmenter
-    >>> signs(Segmenter().cut(["还我ok, 锟斤拷"]), *joined(["还我ok, 锟斤拷"]))
-    [[7, 5, 1]]
-    """
-    from triage.lost import counts
-
-    found: list[list[int]] = counts(words.codes, words.starts, words.letters, codes, bounds).tolist()
-    return found
 
 
 def why_not(written: str, signs: Sequence[int], known: float) -> Reason | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from models.judging import Judged, Question
     from triage.segment import Tree
 
 DICTIONARY = "dictionary.txt"
@@ -39,6 +40,14 @@ class Segmenter:
         from triage.segment import segment
 
         return Words(*segment(codes, bounds, self._tree))
+
+    def judged(
+        self, codes: NDArray[np.uint32], bounds: NDArray[np.int64], titled: NDArray[np.bool_], weights: tuple[int, int], question: Question
+    ) -> tuple[NDArray[np.uint32], Judged, NDArray[np.int64]]:
+        """What a model says of the words of normalised letters, joined: see ``triage.reading``."""
+        from triage.reading import judged
+
+        return judged(codes, bounds, titled, weights, self._tree, question)
 
     def cut(self, texts: Sequence[str]) -> Words:
         """The words of normalised texts, each character once."""

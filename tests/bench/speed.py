@@ -10,6 +10,7 @@ TRIAGE_REAL_LETTERS; without it the starter letters are read. Ratios and medians
 
 import argparse
 import csv
+import gc
 import gzip
 import logging
 import os
@@ -24,15 +25,17 @@ from pathlib import Path
 
 import numpy as np
 
+from models.classifier import judgements
 from models.features import Vocabulary, read_only
+from models.judging import judge
 from training.labelled import starter_letters
 from training.train import ensure_model
-from triage import readable
 from triage import taxonomy as taxonomies
 from triage.characters import weighted
 from triage.desk import OPENING, TITLE_COUNTS, open_desk
 from triage.desk import read as read_letters
 from triage.letter import Letter
+from triage.lost import counts
 from triage.normalise import normalised
 from triage.tokens import Segmenter
 
@@ -70,10 +73,11 @@ def stages(desk, letters, batch):
         lines = timed("titles", lambda texts=texts, titled=titled: weighted(*texts, titled, TITLE_COUNTS, OPENING))
         words = timed("segment", lambda lines=lines: desk.segmenter.words(*lines))
         timed("features and scores", lambda words=words: model.read(words))
-        timed("the same, choice and why", lambda words=words: model.judge(words, desk._heads[0], desk._desks))
+        judged = timed("the same, choice and why", lambda words=words: judge(words.arrays, desk._question))
+        timed("terms as text", lambda words=words, judged=judged: judgements(judged, words.codes))
         timed("guards", lambda texts=texts: desk.guards.read(*texts))
-        timed("readable", lambda words=words, texts=texts: readable.signs(words, *texts))
-    spent["choice and why"] = spent.pop("the same, choice and why") - spent["features and scores"]
+        timed("readable", lambda words=words, texts=texts: counts(*words.arrays, *texts))
+    spent["choice and why"] = max(0.0, spent.pop("the same, choice and why") - spent["features and scores"])
     return {name: seconds / len(letters) * 1e6 for name, seconds in spent.items()}
 
 
@@ -129,7 +133,7 @@ def by_length(desk, letters):
 
 def by_features(desk, letters):
     """Microseconds of CPU a letter to read 256 letters, by the size of the vocabulary: the model's own, then filled up with n-grams that no letter has."""
-    model, words, found = desk.stored.model, read_letters(letters[:256], desk.segmenter)[1], {}
+    model, words, found = desk.stored.model, read_letters(letters[:256], desk.segmenter), {}
     chance = np.random.default_rng(3)
     for size in (len(model.vocabulary), 500_000, 1_000_000):
         more = chance.integers(1 << 43, 1 << 62, max(0, size - len(model.vocabulary)), dtype=np.uint64)
@@ -149,6 +153,7 @@ from models import store
 from triage import taxonomy
 from triage.desk import model_folder, open_desk
 from triage.letter import Letter
+from triage.lost import counts
 from triage.tokens import Segmenter
 
 def own():
@@ -227,6 +232,8 @@ def main():
     print(f"{len(letters)} letters, mean {statistics.mean(len(letter.text) for letter in letters):.0f} characters")
     desk.decide(letters[:64])
     ways = {"letter-triage, the whole decision": desk.decide, **dict(peers(labelled[:: options.every]))}
+    gc.collect()
+    gc.freeze()  # as a service does when it starts: nobody's letters pay for what the others have learned
     times = {name: {batch: [] for batch in BATCHES} for name in ways}
     for _ in range(options.rounds):
         for name, work in ways.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -27,10 +29,18 @@ def compiled(function: Function) -> Function:
     from numba import njit
 
     _have_no_cache_without_a_home()
+    function.__qualname__ += f"-{_sources(Path(function.__code__.co_filename).parent)}"
     try:
         return cast("Function", njit(function, nogil=True, cache=True, error_model="numpy"))
     except RuntimeError:  # no folder to keep it in
         return cast("Function", njit(function, nogil=True, error_model="numpy"))
+
+
+@cache
+def _sources(folder: Path) -> str:
+    """A digest of the code in a folder and in this one: a function's machine code has that of others in it, and numba looks at its own file alone."""
+    files = sorted({*folder.glob("*.py"), *Path(__file__).parent.glob("*.py")})
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in files), digest_size=4).hexdigest()
 
 
 def kept_in(function: Any) -> str | None:

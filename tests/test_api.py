@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from doors import SECRET, door
+from doors import SECRET, Clock, door, probed
 
 from triage.desk import Desk
 
@@ -150,7 +150,7 @@ def test_what_is_known_is_listed(client, taxonomy):
 
 def test_probes_tell_life_and_readiness(client, desk, taxonomy, segmenter, tmp_path):
     assert client.get("/healthz").json()["status"] == "ok"
-    assert client.get("/readyz").json() == {"status": "ready", "detail": desk.version, "refused": ""}
+    assert probed(client, Clock(), "ready") == {"status": "ready", "detail": desk.version, "refused": ""}
     with door(Desk(taxonomy, segmenter, None), tmp_path) as bare:
         assert (bare.get("/healthz").status_code, bare.get("/readyz").status_code) == (200, 503)
         assert post(bare, LETTER).json()["reasons"][0]["rule"] == "no_model"

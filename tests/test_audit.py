@@ -18,6 +18,11 @@ def verified(register, anchor=""):
         return audit.verify(connection, anchor)
 
 
+def ended(register):
+    with register.reading() as connection:
+        return audit.end(connection)
+
+
 @pytest.fixture
 def trail(register, taxonomy):
     """Four letters and a correction: rows 1 to 5."""
@@ -47,6 +52,7 @@ def test_a_trail_that_nobody_touched_is_sound(trail):
 
 def test_an_empty_trail_is_sound(register):
     assert verified(register).as_dict() == {"rows": 0, "seq": 0, "hash": "0" * 64, "first_bad": None, "problem": "", "sound": True}
+    assert ended(register) == ""
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,15 @@ def test_the_first_bad_row_is_named(trail, statements, first_bad):
     found = verified(trail)
     assert found.first_bad == first_bad
     assert found.problem
+    assert bool(ended(trail)) == ("audit" in statements[0].split())  # a look at the end sees no records
+
+
+def test_the_end_of_a_long_trail_is_looked_at_and_nothing_before(trail):
+    assert ended(trail) == ""
+    for number in range(audit.LAST):
+        put(trail, f"后来的第{number}封信")
+    tamper(trail, "UPDATE audit SET who = 'nobody' WHERE seq = 3")
+    assert (ended(trail), verified(trail).first_bad) == ("", 3)
 
 
 def test_a_trail_that_was_written_anew_does_not_hold_the_row_noted_down_before(trail):

@@ -5,7 +5,8 @@ from registers import change, put
 from sqlalchemy import select
 
 from triage.errors import RegisterError
-from triage.register import audit, retention
+from triage.register import audit, listing, retention
+from triage.register.listing import Filters
 from triage.register.schema import AUDIT
 from triage.register.verdicts import Correction, correct
 
@@ -118,6 +119,21 @@ def test_the_trail_says_who_did_what_and_never_a_letters_words(trail):
         rows = connection.execute(select(AUDIT).order_by(AUDIT.c.seq)).all()
     assert [(row.who, row.action) for row in rows] == [*[("intake", "register")] * 4, ("王科员", "correct")]
     assert "封信" not in "".join(f"{row.detail}{row.subject}" for row in rows)
+
+
+def test_a_clock_that_goes_back_changes_neither_the_trail_nor_the_order_of_letters(trail):
+    came = [put(trail, "钟表走快时来的信")]
+    with trail.writing() as connection:  # what such a clock had written: a row of the future, sound in itself
+        row = connection.execute(select(AUDIT).order_by(AUDIT.c.seq.desc())).first()._asdict() | {"at": "2999-01-01T00:00:00.000000+00:00"}
+        row |= {"seq": row["seq"] + 1, "prev_hash": row["row_hash"], "action": "test", "detail": "{}"}
+        row["row_hash"] = audit._hash(row)
+        connection.execute(AUDIT.insert(), row)
+        connection.exec_driver_sql(f"UPDATE meta SET value = '{row['seq']} {row['row_hash']}' WHERE name = 'audit_head'")
+    change(trail, "UPDATE letters SET registered_at = '2999-01-01T00:00:00.000000+00:00'")
+    came += [put(trail, f"钟表拨回以后的第{number}封信") for number in range(2)]
+    assert (verified(trail).first_bad, ended(trail)) == (None, "")
+    assert [letter.id for letter in listing.page(trail, Filters()).letters][:3] == came[::-1]
+    assert len(set(came)) == 3
 
 
 def test_rows_do_not_depend_on_the_clock(trail):

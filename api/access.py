@@ -20,7 +20,7 @@ from api import problems
 from api.limits import Limit
 from api.opened import Door, Keyring
 from api.problems import RefusedError
-from triage.errors import TriageError
+from triage.errors import RegisterError, TriageError
 from triage.register import audit, keys
 
 if TYPE_CHECKING:
@@ -164,10 +164,11 @@ def install(app: FastAPI, settings: Settings, clock: Callable[[], float] = time.
 def check_address(host: str, settings: Settings) -> str:
     """Who will be answered at an address, to be said when the service starts; empty when everybody with a key is.
 
-    Raises SettingsError when others than this machine could call, and no key was ever made.
+    Raises SettingsError when others than this machine could call, and no key was ever made, or when TRIAGE_TEXT_KEY holds what is no key.
     """
     from api.settings import SettingsError
 
+    _check_text_key(settings)
     door = Door(settings, patience=SOON)  # no signal is heard while SQLite waits
     try:
         known = door.keys()
@@ -181,6 +182,17 @@ def check_address(host: str, settings: Settings) -> str:
             "Run `triage keys create NAME --role intake`, or listen on 127.0.0.1."
         )
     return "" if known else "no keys: programs of this machine alone are answered (triage keys create NAME --role intake)"
+
+
+def _check_text_key(settings: Settings) -> None:
+    """Before the register is there at all: otherwise the first letter would be refused, and not the start."""
+    from api.settings import SettingsError
+    from triage.register.cipher import Cipher
+
+    try:
+        Cipher(settings.text_key.get_secret_value())
+    except RegisterError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _check_host(scope: Scope) -> None:

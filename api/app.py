@@ -17,17 +17,23 @@ from api.figures import Figures
 from api.front import Front
 from api.lane import Lane
 from api.live import Live
+from api.sight import Sight
 from api.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi.responses import HTMLResponse
+    from starlette.datastructures import State
 
     from api.settings import Settings
     from triage.desk import Desk
 
 STATIC = Path(__file__).parent / "static"
+READY = {"ready", "degraded"}
+NOT_READY = "没有可用的模型(来信仍可提交,一律转人工),登记簿不可用(仍可分办,不能登记),或服务正在停止"
+NO_REGISTER = "register: no letter can be stored. Letters are still classified. Run `triage doctor`, or look into the log."
+DEGRADED = "register: the audit trail was altered ({}). Letters are still registered. Run `triage register verify`."
 
 
 def create_app(desk: Desk, settings: Settings, figures: Figures | None = None, *, clock: Callable[[], float] = time.monotonic) -> FastAPI:
@@ -52,6 +58,7 @@ def create_app(desk: Desk, settings: Settings, figures: Figures | None = None, *
     _add_page(app)
     described.install(app)
     access.install(app, settings, clock)
+    app.state.sight = Sight(app.state.door, clock)
     _put_front_before(app, figures)
     return app
 
@@ -75,14 +82,24 @@ def _add_probes(app: FastAPI) -> None:
     async def healthz() -> schemas.Health:
         return schemas.Health(status="ok")
 
-    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": "没有可用的模型(来信仍可提交,一律转人工),或服务正在停止"}})
+    @app.get("/readyz", summary="可以接信", responses={503: {"model": schemas.Health, "description": NOT_READY}})
     async def readyz(request: Request, response: Response) -> schemas.Health:
-        state, live = request.app.state, request.app.state.live
-        model = live.desk.version
-        if state.front.draining or not model:
-            response.status_code = 503
-            return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=live.trouble())
-        return schemas.Health(status="ready", detail=model, refused=live.trouble())
+        health = await _health(request.app.state)
+        response.status_code = 200 if health.status in READY else 503
+        return health
+
+
+async def _health(state: State) -> schemas.Health:
+    """Whether letters should be sent here, and what is known to be wrong all the same."""
+    model, trouble = state.live.desk.version, state.live.trouble()
+    if state.front.draining or not model:
+        return schemas.Health(status="draining" if state.front.draining else "no-model", detail=model or "run triage init", refused=trouble)
+    seen = await state.sight.now()
+    if seen.refused:
+        return schemas.Health(status=seen.refused, detail=NO_REGISTER, refused=trouble)
+    if seen.trail:
+        return schemas.Health(status="degraded", detail=model, refused=" ".join(filter(None, (trouble, DEGRADED.format(seen.trail)))))
+    return schemas.Health(status="ready", detail=model, refused=trouble)
 
 
 def _add_page(app: FastAPI) -> None:
@@ -96,4 +113,5 @@ def _add_page(app: FastAPI) -> None:
             swagger_js_url="/static/swagger-ui-bundle.js",
             swagger_css_url="/static/swagger-ui.css",
             swagger_favicon_url="/static/favicon.svg",
+            swagger_ui_parameters={"validatorUrl": None},
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE = 33.0  # seconds that workers have to answer what they accepted; they stop by themselves after 30
 SILENT = 60.0  # seconds without a sign of life after which a worker is taken for stuck
+LOOKS = 10  # between which those seconds must have gone by at least: who was paused with its workers finds all of them silent
 TICK, FIRST_TICK = 1.0, 0.05
 BACKOFF = (0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before the next start, by how many died before they were of use
 
@@ -42,7 +43,18 @@ class Worker:
     begin_at: float = 0.0
     failures: int = 0
     beats: float = 0.0
-    beaten_at: float = 0.0
+    silence: float = 0.0
+    looked_at: float = 0.0
+
+    def is_stuck(self, beats: float, now: float, limit: float) -> bool:
+        """Whether it has shown no life for more than ``limit`` seconds, of which at most a tenth count between two looks.
+
+        Whoever stopped this worker (a paused container, a machine asleep) stopped us as well, and it must have its time to beat again.
+        """
+        gap, self.looked_at = min(now - self.looked_at, limit / LOOKS), now
+        self.silence = 0.0 if beats != self.beats else self.silence + gap
+        self.beats = beats
+        return self.silence > limit
 
 
 class Crew:
@@ -91,7 +103,7 @@ class Crew:
         worker.process = multiprocessing.get_context("fork").Process(target=self._child, args=(worker.number, before), name=f"worker-{worker.number}")
         worker.process.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        worker.beats, worker.beaten_at = 0.0, time.monotonic()
+        worker.beats, worker.silence, worker.looked_at = 0.0, 0.0, time.monotonic()
         logs.write("info", "worker begun", worker=worker.number, pid=worker.process.pid)
 
     def _child(self, number: int, mask: set[signal.Signals]) -> None:
@@ -109,10 +121,7 @@ class Crew:
         wait([self._signals, *(worker.process.sentinel for worker in self._workers if worker.process)], tick)
         now = time.monotonic()
         for worker in self._workers:
-            beats = self._figures.of(worker.number, "beats")
-            if beats != worker.beats:
-                worker.beats, worker.beaten_at = beats, now
-            elif worker.process and now - worker.beaten_at > self._silent:
+            if worker.process and worker.is_stuck(self._figures.of(worker.number, "beats"), now, self._silent):
                 logs.write("error", "worker stuck", worker=worker.number)
                 worker.process.kill()
 

@@ -77,13 +77,29 @@ class Door:
     def keys(self) -> dict[str, Key]:
         """All keys by their ids; none where no register was ever made, and none is made to look."""
         from triage.register import keys
+
+        return {} if self._is_unused() else {key.id: key for key in keys.known(self.register())}
+
+    def look(self) -> str:
+        """What is wrong with the end of the audit trail, empty when all is well or no register was ever made; raises TriageError when no letter can be stored."""
+        from triage.register import audit, health
+
+        if self._is_unused():
+            return ""
+        register = self.register()
+        register.check_key()
+        health.check_writable(register)
+        with register.reading() as connection:
+            return audit.end(connection)
+
+    def _is_unused(self) -> bool:
+        """Whether there is no register and none is asked for: then letters are only decided. PostgreSQL is always asked for."""
         from triage.register.engine import address
 
-        if not self._register:
-            url = address(self._settings.home, self._settings.database.get_secret_value())
-            if url.get_backend_name() == "sqlite" and _is_absent(Path(str(url.database))):
-                return {}
-        return {key.id: key for key in keys.known(self.register())}
+        if self._register:
+            return False
+        url = address(self._settings.home, self._settings.database.get_secret_value())
+        return url.get_backend_name() == "sqlite" and _is_absent(Path(str(url.database)))
 
     def close(self) -> None:
         """Give the register's connections back."""

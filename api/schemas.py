@@ -165,11 +165,17 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """A probe's answer. ``refused`` says why the model that should be live is not; the one before serves on."""
+    """A probe's answer."""
 
-    status: str
-    detail: str = ""
-    refused: str = ""
+    status: str = Field(
+        description="`ok` (healthz); with 200 `ready`, or `degraded` when the end of the register's audit trail was altered; with 503 `draining`, `no-model`, "
+        "or for which reason the register takes no letters, as the type of a problem says it (`register-unreachable`, `register-read-only`, `register-full` ...)",
+        examples=["ready"],
+    )
+    detail: str = Field(default="", description="the model that decides, or what to do")
+    refused: str = Field(
+        default="", description="what is wrong although letters are taken: why the model that should be live is not, or what was altered in the trail"
+    )
 
 
 def letters_of(body: Any) -> tuple[list[Letter], bool]:

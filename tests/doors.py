@@ -48,6 +48,16 @@ class Clock:
         return self.now
 
 
+def probed(client, clock, status):
+    """The answer of the first probe with this status: while a look at the register takes long, the one before holds."""
+    end = time.monotonic() + 120
+    while (answer := client.get("/readyz")).json()["status"] != status:
+        assert time.monotonic() < end, answer.text
+        clock.now += 2
+    assert answer.status_code == (200 if status in {"ready", "degraded"} else 503)
+    return answer.json()
+
+
 def key(home, name="热线系统", role="intake", database="", **options):
     """The header of a new key."""
     register = book.open_register(home, database)

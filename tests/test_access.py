@@ -7,7 +7,7 @@ import time
 import pytest
 from doors import HERE, SECRET, Clock, door, elsewhere, key, kind
 from fastapi import FastAPI
-from registers import change
+from registers import KEY, change
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -283,6 +283,17 @@ def test_serve_refuses_to_let_others_in_without_keys(tmp_path):
     key(tmp_path)
     assert access.check_address("0.0.0.0", Settings(home=tmp_path)) == ""
     assert "cannot be read (register-unreachable)" in access.check_address("0.0.0.0", Settings(home=tmp_path, database=CLOSED))  # nobody gets in
+
+
+@pytest.mark.usefixtures("own_signals")
+@pytest.mark.parametrize(("text_key", "number"), [("geheim", 1), (f"{KEY},{KEY[:-3]}", 2), ("geheim-密-😀", 1)])
+def test_serve_refuses_a_text_key_that_is_none_and_does_not_repeat_it(tmp_path, text_key, number):
+    home = {"TRIAGE_HOME": str(tmp_path), "TRIAGE_DATABASE": "", "TRIAGE_TEXT_KEY": text_key}
+    done = CliRunner().invoke(command, ["serve", "--port", "0"], env=home)
+    assert isinstance(done.exception, SettingsError)
+    assert str(done.exception).startswith(f"TRIAGE_TEXT_KEY: key number {number} is no key. A key is 32 random bytes")
+    assert not [part for part in text_key.split(",") if part in str(done.exception)]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_key_and_no_word_reaches_a_log_or_an_error(guarded, caplog):

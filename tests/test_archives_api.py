@@ -7,6 +7,7 @@ import time
 
 import pytest
 from doors import Door
+from registers import at_version
 
 from api.app import create_app
 from api.settings import Settings
@@ -15,6 +16,7 @@ from triage.archive import job, orders
 from triage.archive.deciding import decide_rows
 from triage.archive.plan import Order
 from triage.desk import open_desk
+from triage.register import migrate, schema
 
 SENTENCES = ["青石桥工地的包工头欠我们六个人四个月工资不给", "柳荫巷的自来水发黄三天了,请问什么时候能修好", "村里征地补偿款到现在还没有发到我们手里"]
 PATIENCE = 300  # seconds; an archive of these tests takes two
@@ -78,7 +80,8 @@ def test_a_file_is_handed_in_done_fetched_and_taken_away(client, office):
     until(lambda: not list((office / orders.FOLDER).glob("[0-9a-f]*")))
 
 
-def test_an_archive_goes_on_in_the_next_server_where_it_was(queue, office, segmenter, tmp_path):
+def test_an_archive_goes_on_in_the_next_server_where_it_was_though_its_register_is_brought_up_to_date(queue, office, segmenter, tmp_path):
+    at_version(office, "", "0001")
     content = letters(1_100)
     folder = queue(content)
     with pytest.raises(KeyboardInterrupt):
@@ -88,6 +91,8 @@ def test_an_archive_goes_on_in_the_next_server_where_it_was(queue, office, segme
     with Door(create_app(desk, Settings(home=office))) as again:
         until(lambda: again.get(f"/v1/archives/{folder.name}").json()["state"] in {"done", "failed"})
         assert again.get(f"/v1/archives/{folder.name}").json()["summary"]["resumed"] == 1_000
+        with again.app.state.door.register().reading() as connection:
+            assert migrate.version(connection) == schema.VERSION
         fetched = again.get(f"/v1/archives/{folder.name}/output").content
     (tmp_path / "in.csv").write_bytes(content)
     job.archive(office, Order((str(tmp_path / "in.csv"),), tmp_path / "out.csv"), lambda *_: None, stdin=io.BytesIO())

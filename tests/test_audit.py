@@ -5,7 +5,8 @@ from registers import change, put
 from sqlalchemy import select
 
 from triage.errors import RegisterError
-from triage.register import audit, retention
+from triage.register import audit, listing, retention
+from triage.register.listing import Filters
 from triage.register.schema import AUDIT
 from triage.register.verdicts import Correction, correct
 
@@ -16,6 +17,11 @@ OPEN_POSTGRESQL = ("ALTER TABLE audit DISABLE TRIGGER ALL", *(f"ALTER TABLE {tab
 def verified(register, anchor=""):
     with register.reading() as connection:
         return audit.verify(connection, anchor)
+
+
+def ended(register):
+    with register.reading() as connection:
+        return audit.end(connection)
 
 
 @pytest.fixture
@@ -47,6 +53,7 @@ def test_a_trail_that_nobody_touched_is_sound(trail):
 
 def test_an_empty_trail_is_sound(register):
     assert verified(register).as_dict() == {"rows": 0, "seq": 0, "hash": "0" * 64, "first_bad": None, "problem": "", "sound": True}
+    assert ended(register) == ""
 
 
 @pytest.mark.parametrize(
@@ -73,6 +80,15 @@ def test_the_first_bad_row_is_named(trail, statements, first_bad):
     found = verified(trail)
     assert found.first_bad == first_bad
     assert found.problem
+    assert bool(ended(trail)) == ("audit" in statements[0].split())  # a look at the end sees no records
+
+
+def test_the_end_of_a_long_trail_is_looked_at_and_nothing_before(trail):
+    assert ended(trail) == ""
+    for number in range(audit.LAST):
+        put(trail, f"后来的第{number}封信")
+    tamper(trail, "UPDATE audit SET who = 'nobody' WHERE seq = 3")
+    assert (ended(trail), verified(trail).first_bad) == ("", 3)
 
 
 def test_a_trail_that_was_written_anew_does_not_hold_the_row_noted_down_before(trail):
@@ -103,6 +119,21 @@ def test_the_trail_says_who_did_what_and_never_a_letters_words(trail):
         rows = connection.execute(select(AUDIT).order_by(AUDIT.c.seq)).all()
     assert [(row.who, row.action) for row in rows] == [*[("intake", "register")] * 4, ("王科员", "correct")]
     assert "封信" not in "".join(f"{row.detail}{row.subject}" for row in rows)
+
+
+def test_a_clock_that_goes_back_changes_neither_the_trail_nor_the_order_of_letters(trail):
+    came = [put(trail, "钟表走快时来的信")]
+    with trail.writing() as connection:  # what such a clock had written: a row of the future, sound in itself
+        row = connection.execute(select(AUDIT).order_by(AUDIT.c.seq.desc())).first()._asdict() | {"at": "2999-01-01T00:00:00.000000+00:00"}
+        row |= {"seq": row["seq"] + 1, "prev_hash": row["row_hash"], "action": "test", "detail": "{}"}
+        row["row_hash"] = audit._hash(row)
+        connection.execute(AUDIT.insert(), row)
+        connection.exec_driver_sql(f"UPDATE meta SET value = '{row['seq']} {row['row_hash']}' WHERE name = 'audit_head'")
+    change(trail, "UPDATE letters SET registered_at = '2999-01-01T00:00:00.000000+00:00'")
+    came += [put(trail, f"钟表拨回以后的第{number}封信") for number in range(2)]
+    assert (verified(trail).first_bad, ended(trail)) == (None, "")
+    assert [letter.id for letter in listing.page(trail, Filters()).letters][:3] == came[::-1]
+    assert len(set(came)) == 3
 
 
 def test_rows_do_not_depend_on_the_clock(trail):

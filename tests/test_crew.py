@@ -11,6 +11,7 @@ import pytest
 from served import PATIENCE, alive
 
 from api import porter
+from api.crew import Worker
 
 CREW = """
 import os, signal, socket, sys, time
@@ -53,6 +54,25 @@ def test_a_worker_that_shows_no_life_is_killed_and_replaced():
         process.terminate()
         process.wait(PATIENCE)
         assert not alive(second["pid"])
+
+
+@pytest.mark.parametrize(
+    ("looks", "stuck_after"),
+    [
+        ([(1, 1.0)] * 60, None),
+        ([(0, 1.0)] * 62, 61),
+        ([(1, 1.0), *[(0, 1.0)] * 59, (1, 1.0), *[(0, 1.0)] * 59], None),
+        ([(1, 1.0), (0, 3_600.0), (1, 0.5), (0, 86_400.0), (0, 1.0), (1, 1.0)], None),  # paused with its parent, which went on first
+        ([(0, 100.0)] * 12, 11),  # a parent that has hardly a moment to run in
+    ],
+    ids=["lively", "silent", "slow", "paused", "starved"],
+)
+def test_a_worker_is_stuck_when_it_was_silent_in_many_looks_and_not_when_the_clock_leapt(looks, stuck_after):
+    worker, beats, now, found = Worker(0), 0, 0.0, []
+    for more, seconds in looks:
+        beats, now = beats + more, now + seconds
+        found.append(worker.is_stuck(beats, now, 60.0))
+    assert (found.index(True) + 1 if True in found else None) == stuck_after
 
 
 def test_a_worker_that_was_ready_and_dies_is_replaced_without_delay():

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 import pytest
-from doors import Clock, door, key, kind
+from doors import Clock, door, key, kind, probed
 from registers import TEXT, count
 
 from api import opened
@@ -401,7 +401,8 @@ def test_models_are_listed_with_the_one_that_decides(desk, home):
 def test_a_register_that_stops_and_comes_back_loses_nothing(desk, tmp_path, postgresql):
     database = postgresql.create()
     book.upgrade(tmp_path, database)
-    with door(desk, tmp_path, database=database, clock=Clock()) as client:
+    clock = Clock()
+    with door(desk, tmp_path, database=database, clock=clock) as client:
         headers = key(tmp_path, role="steward", database=database)
 
         def put(letter, name):
@@ -413,8 +414,10 @@ def test_a_register_that_stops_and_comes_back_loses_nothing(desk, tmp_path, post
             refused = put(LIFT, "k-2")
             assert (refused.status_code, kind(refused), refused.headers["retry-after"]) == (503, "register-unreachable", "2")
             assert client.post("/v1/classify", json=WAGES, headers=headers).status_code == 200
+            probed(client, clock, "register-unreachable")
         finally:
             postgresql.start()
+        probed(client, clock, "ready")
         assert put(WAGES, "k-1").content == first.content
         assert put(LIFT, "k-2").status_code == 201
         assert len(client.get("/v1/letters", headers=headers).json()["letters"]) == 2

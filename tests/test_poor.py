@@ -108,9 +108,9 @@ def with_code_of(home):
     from numba.core.caching import _CacheLocator  # which alone knows the names
 
     from models import kernel
-    from triage import choice, marks, segment, tree
+    from triage import marks, segment, tree
 
-    for module in (kernel, choice, marks, segment, tree):
+    for module in (kernel, marks, segment, tree):
         source = Path(module.__file__)
         shutil.copytree(source.parent / "__pycache__", home / "compiled" / _CacheLocator.get_suitable_cache_subpath(source), dirs_exist_ok=True)
     return home

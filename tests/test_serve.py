@@ -65,7 +65,7 @@ def test_every_worker_takes_over_the_model_that_goes_live_and_refuses_a_damaged_
     put(own, "two")
     for worker in (0, 1):
         assert "keys.npy" in served.told("model refused", worker=worker)["why"]
-    status, _, content = served.call("/readyz")
+    status, _, content = until(lambda: (found := served.call("/readyz"))[0] == 200 and found, "a worker that has looked at its register")
     assert (status, json.loads(content)["detail"]) == (200, "one")
     assert "keys.npy" in json.loads(content)["refused"]
     assert json.loads(served.classify(LETTER)[2])["model"] == "one"

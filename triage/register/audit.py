@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 HEAD, MOVED = "audit_head", "moved"
 STREAMED = {"yield_per": 1_000}  # rows at a time: a register may hold millions
 GENESIS = "0" * 64
+LAST = 16  # rows that are looked at when only the end is
 REGISTER, DECIDE, CORRECT, RETURN, ERASE, PURGE = "register", "decide", "correct", "return", "erase", "purge"
 RECORDS: tuple[tuple[Table, tuple[str, ...]], ...] = ((DECISIONS, (REGISTER, DECIDE)), (CORRECTIONS, (CORRECT,)), (RETURNS, (RETURN,)))
 # Statements that each letter needs are made once: to make one takes longer than to run it.
 _FACTS = select(META.c.name, META.c.value).where(META.c.name.in_((HEAD, MOVED)))
+_OF_HEAD = select(META.c.value).where(META.c.name == HEAD)
+_END = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(LAST)
 _ADD, _TO_HEAD = AUDIT.insert(), update(META).where(META.c.name == HEAD)
 ERASABLE = frozenset({"number", "seq", "why", "sealed_with"})  # columns that no digest covers
 
@@ -92,8 +95,24 @@ def verify(connection: Connection, anchor: str = "") -> Verdict:
     return Verdict(verdict.rows, verdict.seq, verdict.hash, seq, problem)
 
 
+def end(connection: Connection) -> str:
+    """What is wrong with the last ``LAST`` rows and where they end; empty when all fits. Quick in a trail of any length; ``verify`` checks it whole."""
+    head = connection.execute(_OF_HEAD).scalar_one()
+    rows = connection.execute(_END).all()[::-1]
+    seq, previous = (rows[0].seq, rows[0].prev_hash) if rows else (1, GENESIS)
+    for row in rows:
+        if problem := _wrong(row, seq, previous):
+            return f"seq {seq}: {problem}"
+        seq, previous = seq + 1, row.row_hash
+    return "" if head == f"{seq - 1} {previous}" else _other_end(head, seq - 1)
+
+
+def _other_end(head: str, seq: int) -> str:
+    return f"the trail should end at {head.partition(' ')[0]}, and ends at {seq}"
+
+
 def _chain(connection: Connection, anchor: str) -> Verdict:
-    head = connection.execute(select(META.c.value).where(META.c.name == HEAD)).scalar_one()
+    head = connection.execute(_OF_HEAD).scalar_one()
     rows, previous, anchored = 0, GENESIS, not anchor
     with connection.execute(select(AUDIT).order_by(AUDIT.c.seq), execution_options=STREAMED) as trail:
         for row in trail:
@@ -103,7 +122,7 @@ def _chain(connection: Connection, anchor: str) -> Verdict:
             anchored |= anchor == f"{rows}:{previous}"
     verdict = Verdict(rows, rows, previous)
     if head != f"{rows} {previous}":
-        return Verdict(rows, rows, previous, rows + 1, f"the trail should end at {head.partition(' ')[0]}, and ends at {rows}")
+        return Verdict(rows, rows, previous, rows + 1, _other_end(head, rows))
     return verdict if anchored else Verdict(rows, rows, previous, _anchored_seq(anchor), "the trail does not hold the row noted down as its anchor")
 
 

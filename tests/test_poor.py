@@ -55,6 +55,13 @@ def test_an_answer_that_does_not_fit_on_the_disk_is_an_error_in_one_line():
     assert done.stderr.count(b"\n") == 1
 
 
+def open_to_all(folder):
+    """Let every user come through to a folder of the tests' own."""
+    while folder.stat().st_mode & 0o001 == 0:
+        folder.chmod(folder.stat().st_mode | 0o111)
+        folder = folder.parent
+
+
 NOBODY = 54_321  # a user of no name and no home, as some containers give
 HOMELESS = """
 import os, pathlib, sys
@@ -75,8 +82,7 @@ def test_code_is_neither_kept_nor_looked_for_in_a_folder_named_tilde(tmp_path):
     os.chown(work, NOBODY, NOBODY)
     code.mkdir()
     (code / "twice.py").write_text("def twice(number):\n    return 2 * number\n")
-    for folder in (code, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode & 0o755 | 0o111)
+    open_to_all(tmp_path)
     environment = {name: value for name, value in os.environ.items() if name not in {"HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"}}
     environment["PYTHONPATH"] = f"{code}{os.pathsep}{ROOT}"
     done = subprocess.run([sys.executable, "-B", "-c", HOMELESS], cwd=work, env=environment, capture_output=True, check=True)
@@ -120,8 +126,7 @@ def test_a_user_without_name_and_home_serves_from_the_office_alone(small_home, t
     home = with_code_of(shutil.copytree(small_home, tmp_path / "office"))
     for path in [home, *home.rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o111)
+    open_to_all(tmp_path)
     poor = {"TMPDIR": "/nowhere", "NUMBA_CACHE_DIR": str(home / "compiled"), "XDG_CACHE_HOME": "", "PYTHONDONTWRITEBYTECODE": "1"}
     with serving(home, tmp_path / "log", workers=1, without={"HOME"}, by=as_nobody, cwd="/", **poor) as service:
         assert Path(f"/proc/{service.process.pid}").stat().st_uid == NOBODY

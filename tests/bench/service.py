@@ -165,13 +165,20 @@ async def post(session, address, body, found):
 
 
 async def offered(address, lines, rate, seconds, found):
-    """So many requests a second whatever becomes of them; a client does not wait for its answer to ask again. At most 512 connections."""
+    """So many requests a second whatever becomes of them; a client does not wait for its answer to ask again.
+
+    At most 512 at once: what comes while all wait is not sent and stands in the count alone, as the wait for a connection is not the service's.
+    """
     import aiohttp
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=512), timeout=aiohttp.ClientTimeout(60)) as session:
         began, tasks, sent = time.perf_counter(), set(), 0
         while (now := time.perf_counter() - began) < seconds:
             while sent < now * rate:
+                if len(tasks) >= 512:
+                    found.append(("not sent", 0.0, "", None))
+                    sent += 1
+                    continue
                 task = asyncio.create_task(post(session, address, lines[sent % len(lines)], found))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)

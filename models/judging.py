@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from models.choice import choose
 from models.compiled import compiled
 from models.kernel import read, units
 from models.terms import Asked, behind
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from models.classifier import Curves
@@ -44,12 +45,27 @@ class Judged(NamedTuple):
 
 
 @compiled
+def _room(n_letters: int, n_outputs: int, limit: int) -> Judged:
+    return Judged(
+        np.empty(n_letters, np.float32),
+        np.empty((n_letters, n_outputs), np.float32),
+        np.empty((n_letters, 2), np.int64),
+        np.empty((n_letters, limit, 2), np.int32),
+        np.empty((n_letters, limit)),
+    )
+
+
+@compiled
 def judge(words: tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]], question: Question) -> Judged:
-    """What the model says of every letter, and why."""
-    (codes, starts, letters), curves = words, question.curves
-    rows, margins, chances = read(codes, starts, letters, question.known, question.weights, curves)
-    first, last = curves.firsts[question.head], curves.firsts[question.head + 1]
-    choice = choose(chances[:, first:last].copy(), question.groups)
-    worth = units(margins[:, first:last].copy(), curves.scales[question.head], curves.powers[question.head])
-    terms = behind(codes, rows, Asked(question.weights, first + choice[:, 0], worth), question.limit)
-    return Judged(rows.known, chances, choice, terms.spans, terms.moves)
+    """What the model says of every letter, and why: one letter after the other, whose n-grams and weights are then still in the nearest memory."""
+    (codes, starts, letters), (known, weights, curves, head, groups, limit) = words, question
+    first, last = curves.firsts[head], curves.firsts[head + 1]
+    out = _room(len(letters) - 1, len(weights.units), limit)
+    for row in range(len(letters) - 1):
+        rows, margins, chances = read(codes, starts, letters[row : row + 2], known, weights, curves)
+        choice = choose(chances[:, first:last].copy(), groups)
+        worth = units(margins[:, first:last].copy(), curves.scales[head], curves.powers[head])
+        terms = behind(codes, rows, Asked(weights, first + choice[:, 0], worth), limit)
+        out.known[row], out.chances[row], out.choice[row] = rows.known[0], chances[0], choice[0]
+        out.spans[row], out.moves[row] = terms.spans[0], terms.moves[0]
+    return out

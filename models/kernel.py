@@ -209,7 +209,8 @@ def _share_known(keys: Keys, columns: Places) -> float:
 @compiled
 def rows(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], known: Known) -> Rows:
     """Sublinear TF-IDF of every letter. One letter's n-grams at a time stand in the nearest memory."""
-    n_letters, size, longest = len(letters) - 1, 3 * len(codes) + 2 * len(starts), 0
+    n_letters, longest = len(letters) - 1, 0
+    size = 3 * (starts[letters[-1]] - starts[letters[0]]) + 2 * (letters[-1] - letters[0])
     for row in range(n_letters):
         longest = max(longest, 3 * (starts[letters[row + 1]] - starts[letters[row]]) + 2 * (letters[row + 1] - letters[row]))
     out = Rows(

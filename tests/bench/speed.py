@@ -207,7 +207,7 @@ def plot(path, rows):
     names = [name for name in rows if 256 in rows[name]]
     figure, axes = plt.subplots(figsize=(8, 0.5 * len(names) + 1))
     axes.barh(names[::-1], [rows[name][256] for name in names[::-1]])
-    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("microseconds of CPU a letter, 256 at a time")
     figure.tight_layout()
     figure.savefig(path)

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import sys
 import time
 
 import pytest
@@ -176,6 +177,21 @@ def test_an_archive_that_ends_its_runner_again_and_again_is_given_up(queue, offi
     (folder / orders.PROGRESS).write_text('{"letters": 0, "attempts": 3}', "utf-8")
     orders.run(office)
     assert orders.state(folder)["problem"]["kind"] == "archive-crashed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system sets no limit on the size of a file")
+def test_an_upload_for_which_the_disk_has_no_room_is_refused_and_leaves_nothing(client, office):
+    import resource
+
+    before, room = sorted(path.name for path in (office / orders.FOLDER).glob("*")), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, room[1]))
+    try:
+        answer = client.post("/v1/archives", params={"name": "来信.csv"}, content=letters(15_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, room)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (507, "storage")
+    assert sorted(path.name for path in (office / orders.FOLDER).glob("*")) == before
+    assert client.post("/v1/archives", params={"name": "来信.csv"}, content=letters(3)).status_code == 202
 
 
 def test_an_upload_that_was_never_finished_is_swept_away_after_a_day(office):

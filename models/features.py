@@ -152,14 +152,6 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """The column of every key, -1 where the vocabulary lacks it."""
-        from models.kernel import find
-
-        columns = np.empty(len(keys), np.int32)
-        find(keys, self.index, columns)
-        return columns
-
     def matrix(self, batch: Words) -> Matrix:
         """Sublinear TF-IDF, (1 + ln count) x idf, words and characters scaled apart."""
         from models.kernel import rows

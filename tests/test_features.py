@@ -59,7 +59,8 @@ def test_an_empty_letter_has_no_features():
 
 def test_an_empty_vocabulary_finds_nothing():
     vocabulary = Vocabulary(np.empty(0, np.uint64), np.empty(0, np.float32))
-    assert vocabulary.find(np.array([1, 2], np.uint64)).tolist() == [-1, -1]
+    matrix = vocabulary.matrix(words(BATCH))
+    assert (len(matrix.columns), matrix.known.tolist()) == (0, [0.0] * len(BATCH))
 
 
 def test_an_empty_batch_is_no_trouble():

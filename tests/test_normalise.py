@@ -3,13 +3,14 @@
 import re
 import time
 import unicodedata
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from triage import normalise as rules
-from triage.characters import codes_of, narrowed, parted, text_of
+from triage.characters import codes_of, narrowed, text_of
 from triage.normalise import normalise
 from triage.signs import ROUGH
 
@@ -220,7 +221,8 @@ def test_three_characters_and_more_that_blanks_set_apart_stand_together(text):
 @given(st.lists(st.one_of(st.text(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join)), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_a_letter_is_read_the_same_alone_and_in_any_batch(texts):
-    assert parted(*rules.normalised(texts)) == [normalise(text) for text in texts]
+    codes, bounds = rules.normalised(texts)
+    assert [text_of(codes[begin:end]) for begin, end in pairwise(bounds)] == [normalise(text) for text in texts]
 
 
 def test_wide_forms_become_what_nfkc_makes_of_them():

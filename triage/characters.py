@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,11 +38,6 @@ def text_of(codes: NDArray[np.uint32]) -> str:
 def joined(texts: Sequence[str]) -> Joined:
     """The codes of all texts in a row; text ``i`` has those from ``bounds[i]`` to before ``bounds[i + 1]``."""
     return codes_of("".join(texts)), np.array([0, *accumulate(map(len, texts))], np.int64)
-
-
-def parted(codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> list[str]:
-    """The texts that are ``joined``."""
-    return [text_of(codes[begin:end]) for begin, end in pairwise(bounds.tolist())]
 
 
 @compiled

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from models.ahead import fetch
 from models.compiled import compiled
+from models.weights import LINE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,7 @@ WORD_BIT = np.uint64(1 << 63)
 PAIRS, TRIPLES = np.uint64(1 << 21), np.uint64(1 << 42)  # keys of two characters lie between
 COUNTS = np.log(np.arange(1, 257), dtype=np.float32) + np.float32(1)  # sublinear: 1 + ln of 1, 2, ...; most n-grams of a letter stand there once
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
+AHEAD = 16  # rows of weights that are on their way while one is read
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 
 
@@ -233,12 +236,14 @@ def rows(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64], 
 
 @compiled
 def _margins(at: Rows, weights: Weights) -> NDArray[np.float32]:
-    """Rows x weights + intercepts (n_letters, n_outputs), each summed in the order of its letter's columns."""
+    """Rows x weights + intercepts (n_letters, n_outputs), each summed in the order of its letter's columns, whose weights are asked for some while before."""
     out = np.empty((len(at.indptr) - 1, len(weights.units)), np.float32)
     total = np.empty(weights.steps.shape[1], np.float32)
     for row in range(len(out)):
         total[:] = 0
         for i in range(at.indptr[row], at.indptr[row + 1]):
+            for first in range(0, len(total) if i + AHEAD < len(at.columns) else 0, LINE):
+                fetch(weights.steps, at.columns[i + AHEAD] * len(total) + first)
             column, value = at.columns[i], at.values[i]
             for output in range(len(total)):
                 total[output] += value * np.float32(weights.steps[column, output])

@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-from models.compiled import _sources
+import numpy as np
+
+from models.ahead import fetch
+from models.compiled import _sources, compiled
 
 INNER = "from models.compiled import compiled\n\n\n@compiled\ndef step(number):\n    return number + {step}\n"
 OUTER = "from models.compiled import compiled\nfrom inner_of_a_test import step\n\n\n@compiled\ndef twice(number):\n    return step(step(number))\n"
@@ -31,3 +34,16 @@ def test_a_function_is_compiled_anew_when_what_it_calls_has_changed(tmp_path):
     finally:
         sys.path.remove(str(tmp_path))
         _sources.cache_clear()
+
+
+@compiled
+def read_after_asking(numbers, places):
+    for place in places:
+        fetch(numbers, place)
+    return numbers.sum()
+
+
+def test_asking_for_memory_ahead_changes_nothing_and_no_place_is_wrong():
+    numbers = np.arange(64, dtype=np.int16).reshape(8, 8)
+    assert read_after_asking(numbers, np.array([0, 63, 64, -1, 1 << 40])) == 2016
+    assert numbers.tolist() == np.arange(64).reshape(8, 8).tolist()

@@ -14,8 +14,6 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
-
 from api import problems
 from api.limits import Limit
 from api.opened import Door, Keyring
@@ -39,9 +37,9 @@ LOCAL = "local"  # whoever calls while there are no keys
 SOON = 1.0  # seconds that a service which starts waits for the writers of its register; its workers try again
 WRONG_KEYS = 20  # that an address may try in a minute
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="letter-triage"'}
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,24 @@ class Access:
         self.calls, self.wrong = Limit(quota, clock=clock), Limit(WRONG_KEYS, clock=clock)
         self.refusals: Counter[str] = Counter()
 
-    async def admit(self, scope: Scope) -> tuple[Caller, dict[str, str]]:
-        """Who calls, and the headers that tell how much more it may. Raises RefusedError; RegisterError while keys cannot be read."""
-        known = await self._keyring.known()
+    async def freshen(self) -> None:
+        """Read the keys anew if it is time."""
+        await self._keyring.freshen()
+
+    def let_in(self, scope: Scope) -> dict[str, str]:
+        """Put who calls into ``scope["state"]``; returns the headers that tell how much more it may. Raises RefusedError; RegisterError while keys cannot be read."""
+        told: dict[str, str] = {}
+        try:
+            _check_host(scope)
+            if not _is_open(scope):
+                scope.setdefault("state", {})["caller"], told = self._admit(scope)
+        except TriageError as error:
+            self.refusals[error.kind] += 1
+            raise
+        return told
+
+    def _admit(self, scope: Scope) -> tuple[Caller, dict[str, str]]:
+        known = self._keyring.known
         if known is None:
             if not _is_local(scope) and self._keyring.refused:
                 raise self._keyring.refused
@@ -136,14 +149,11 @@ class Gate:
         """Let a request in with its caller in ``scope["state"]``, or answer it."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        told: dict[str, str] = {}
+        if not _is_open(scope):
+            await self.access.freshen()
         try:
-            _check_host(scope)
-            if scope["path"] not in OPEN and not scope["path"].startswith(PAGES):
-                caller, told = await self.access.admit(scope)
-                scope.setdefault("state", {})["caller"] = caller
+            told = self.access.let_in(scope)
         except TriageError as error:
-            self.access.refusals[error.kind] += 1
             return await problems.of(error)(scope, receive, send)
 
         async def telling(message: Message) -> None:
@@ -198,8 +208,12 @@ def _check_text_key(settings: Settings) -> None:
 def _check_host(scope: Scope) -> None:
     """A Host is a name and a port, and stands once (RFC 9112, 3.2): what else it says could be taken for an address of ours."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if (hosts or scope["http_version"] != "1.0") and (len(hosts) != 1 or _HOST.fullmatch(hosts[0].decode("latin-1")) is None):
+    if (hosts or scope["http_version"] != "1.0") and (len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None):
         raise RefusedError("Host: missing, doubled or no name of a host. RFC 9112 asks for exactly one. Correct it.", kind="bad-host", status=400)
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["path"] in OPEN or scope["path"].startswith(PAGES)
 
 
 def _check_local(scope: Scope) -> None:
@@ -209,17 +223,26 @@ def _check_local(scope: Scope) -> None:
             kind="no-keys",
             status=403,
         )
-    headers = Headers(scope=scope)
-    origin = headers.get("origin")
-    if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"} or (origin and origin.partition("//")[2] != headers.get("host")):
+    headers = _headers(scope)
+    origin = headers.get(b"origin")
+    if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"} or (origin and origin.partition(b"//")[2] != headers.get(b"host")):
         raise RefusedError("Origin: a page of another site asked for this call. Only pages of this service may. Use a key.", kind="cross-site", status=403)
 
 
 def _is_local(scope: Scope) -> bool:
     """Whether a program on this machine calls, by a local name (a page may rebind a name of its own to 127.0.0.1), and not as somebody's proxy."""
-    headers = Headers(scope=scope)
-    name = re.sub(r":\d+$", "", headers.get("host", "localhost")).lower()
-    return _is_loopback(_address(scope)) and name in LOCAL_NAMES and not any(header in headers for header in FORWARDED)
+    headers = _headers(scope)
+    return _is_loopback(_address(scope)) and _is_local_name(headers.get(b"host", b"localhost")) and headers.keys().isdisjoint(FORWARDED)
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """The first of each name."""
+    return dict(reversed(scope["headers"]))
+
+
+@lru_cache(maxsize=1024)
+def _is_local_name(host: bytes) -> bool:
+    return re.sub(r":\d+$", "", host.decode("latin-1")).lower() in LOCAL_NAMES
 
 
 def _address(scope: Scope) -> str:

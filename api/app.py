@@ -15,9 +15,9 @@ from fastapi.staticfiles import StaticFiles
 from api import access, archives, described, letters, lists, metrics, problems, registered, schemas
 from api.figures import Figures
 from api.front import Front
-from api.lane import Lane
 from api.live import Live
 from api.sight import Sight
+from api.straight import Straight
 from api.work import Work
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
 def _put_front_before(app: FastAPI, figures: Figures) -> None:
     """Outermost, around the answer to an unforeseen error too; so no middleware can be added after this."""
-    lane = Lane(app.build_middleware_stack(), app, [letters.CLASSIFY])
-    front = Front(lane, app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
+    front = Front(app.build_middleware_stack(), app.state.live, figures, app.state.settings.max_body, sorted(app.openapi()["paths"]))
     app.state.front = app.middleware_stack = front
+    app.state.straight = Straight(front, app.state.access, app.state.work, app.state.settings.max_body)
 
 
 def _add_probes(app: FastAPI) -> None:

@@ -44,6 +44,7 @@ class Visit:
     received: int
     status: int = CLOSED
     sent: int = 0
+    company: int = 1  # requests in work when it came, itself among them
 
 
 class Front:
@@ -61,10 +62,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given, size, refused = self._look(scope)
-        visit = Visit((given and logs.sane(given)) or f"{self._stem}{next(self._visits):06x}", time.perf_counter(), size)
+        visit, refused = self.arrive(scope)
         logs.request_id.set(visit.id)
-        scope.setdefault("state", {})["desk"] = self._live.desk
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -75,22 +74,37 @@ class Front:
             await send(message)
 
         try:
-            await (refused(scope, receive, tell) if refused else self._admitted(scope, receive, tell, size))
+            await (refused(scope, receive, tell) if refused else self._admitted(scope, receive, tell, visit))
         finally:
-            self._account(scope, visit)
+            self.account(scope, visit)
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send, size: int) -> None:
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
         if scope["path"] in OPEN:
             return await self._app(scope, receive, send)
-        self._in_work, self._bytes = self._in_work + 1, self._bytes + size
-        self.figures.set("in_work", self._in_work)
-        began = time.perf_counter()
+        self.enter(visit)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._pace += PACE * ((time.perf_counter() - began) / self._in_work - self._pace)  # Little's law
-            self._in_work, self._bytes = self._in_work - 1, self._bytes - size
-            self.figures.set("in_work", self._in_work)
+            self.leave(visit)
+
+    def arrive(self, scope: Scope) -> tuple[Visit, Response | None]:
+        """A request comes, and gets its desk: its visit, and the answer when it is refused."""
+        given, size, refused = self._look(scope)
+        scope.setdefault("state", {})["desk"] = self._live.desk
+        return Visit((given and logs.sane(given)) or f"{self._stem}{next(self._visits):06x}", time.perf_counter(), size), refused
+
+    def enter(self, visit: Visit) -> None:
+        """It is in work from now on."""
+        self._in_work, self._bytes = self._in_work + 1, self._bytes + visit.received
+        visit.company = self._in_work
+        self.figures.set("in_work", self._in_work)
+
+    def leave(self, visit: Visit) -> None:
+        """It is no more."""
+        company = max(visit.company, self._in_work)  # those that are decided together come and go together
+        self._pace += PACE * ((time.perf_counter() - visit.began) / company - self._pace)  # Little's law
+        self._in_work, self._bytes = self._in_work - 1, self._bytes - visit.received
+        self.figures.set("in_work", self._in_work)
 
     def _look(self, scope: Scope) -> tuple[bytes, int, Response | None]:
         """The id that came along, how large the body may be, and why the request is refused, if it is."""
@@ -120,7 +134,8 @@ class Front:
         self.figures.add("refused")
         return problem(503, kind, why, SOON | headers)
 
-    def _account(self, scope: Scope, visit: Visit) -> None:
+    def account(self, scope: Scope, visit: Visit) -> None:
+        """It is over: count it, and write its line."""
         seconds = time.perf_counter() - visit.began
         route = getattr(scope.get("route"), "path", "")
         self.figures.answered(self._numbers.get(route, ROUTES - 1), visit.status, seconds)

@@ -28,7 +28,7 @@ async def classify(request: Request) -> Response:
     """Decide one letter, or up to 1,000 (`{"letters": [...]}`), in order. An empty or unreadable letter is "not classified", for review."""
     access.caller_of(request).check(keys.CLASSIFY)
     letters, batch = schemas.letters_of(await bodies.json_of(request))
-    return Response(await decided(request, letters, _batch if batch else _single), media_type="application/json")
+    return Response(await decided(request, letters, batch_of if batch else single_of), media_type="application/json")
 
 
 CLASSIFY = next(route for route in router.routes if isinstance(route, APIRoute))
@@ -53,9 +53,11 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def _single(decisions: list[Decision]) -> bytes:
+def single_of(decisions: list[Decision]) -> bytes:
+    """The answer to a call with one letter."""
     return orjson.dumps(decisions[0])
 
 
-def _batch(decisions: list[Decision]) -> bytes:
+def batch_of(decisions: list[Decision]) -> bytes:
+    """The answer to a call with several."""
     return orjson.dumps({"decisions": decisions})

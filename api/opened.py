@@ -119,29 +119,31 @@ def _is_absent(path: Path) -> bool:
 
 
 class Keyring:
-    """The keys as they were a moment ago, so that a call costs no look-up. ``refused`` is why they could not be read last, if so."""
+    """The keys as they were a moment ago, so that a call costs no look-up.
+
+    ``known`` are the keys by their ids, None when they could never be read; ``refused`` is why they could not be read last, if so.
+    """
 
     def __init__(self, door: Door, clock: Callable[[], float] = time.monotonic) -> None:
         self._door, self._clock = door, clock
-        self._known: Mapping[str, Key] | None = None
+        self.known: Mapping[str, Key] | None = None
         self._read_at = -FRESH
         self._reading: asyncio.Task[None] | None = None
         self.refused: TriageError | None = None
 
-    async def known(self) -> Mapping[str, Key] | None:
-        """The keys by their ids; None when they could never be read. While the register does not answer, those of before hold."""
+    async def freshen(self) -> None:
+        """Read them anew if it is time. While the register does not answer, those of before hold."""
         if self._clock() - self._read_at < FRESH:
-            return self._known
+            return
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
         if self.refused is None:  # otherwise nobody waits for a register that did not answer
-            await asyncio.wait({self._reading}, timeout=None if self._known is None else PATIENCE)
-        return self._known
+            await asyncio.wait({self._reading}, timeout=None if self.known is None else PATIENCE)
 
     async def _read(self) -> None:
         began = self._clock()
         try:
-            self._known, self.refused = await self._door.call(self._door.keys), None
+            self.known, self.refused = await self._door.call(self._door.keys), None
         except TriageError as error:
             self.refused, began = error, self._clock()
         self._read_at = began

@@ -102,4 +102,9 @@ async def _gone(_: Request, __: Exception) -> Response:
 
 
 async def _unforeseen(_: Request, error: Exception) -> Response:
+    return unforeseen(error)
+
+
+def unforeseen(error: Exception) -> Response:
+    """The response to a fault of ours."""
     return problem(500, "unforeseen", f"server: {type(error).__name__}. Nothing was stored. Report it with the time of the call.")

@@ -197,21 +197,24 @@ def letters_of(body: Any) -> tuple[list[Letter], bool]:
 
 def letter_of(item: Any, where: str = "body") -> Letter:
     """The letter that an object is. Raises InputError that names the field, never its value."""
-    if isinstance(item, dict) and not set(item) - set(LetterIn.model_fields):
-        if not {"text", "body", "title"} & set(item):
+    if isinstance(item, dict) and item.keys() <= _FIELDS:
+        if item.keys().isdisjoint(_TEXTS):
             raise InputError(f"{where}: no text. A letter has text, or body and title. Send one of them; it may be empty.")
         if item.get("text") and (item.get("body") or item.get("title")):
             raise InputError(f"{where}: text stands beside body or title. Text is the whole letter. Send one or the other.")
     return checked(LetterIn, item, where).letter()
 
 
+_FIELDS, _TEXTS = LetterIn.model_fields.keys(), {"text", "body", "title"}
+
+
 def checked(model: type[Model], item: Any, where: str = "body") -> Model:
     """An object of the body, checked. Raises InputError that names what is wrong with which field, never its value."""
     if not isinstance(item, dict):
         raise InputError(f"{where}: not an object. Allowed is an object with {', '.join(model.model_fields)}. See /docs.", kind="object-expected")
-    unknown = [name for name in item if name not in model.model_fields]
-    if unknown:
+    if not item.keys() <= model.model_fields.keys():
         fields = list(model.model_fields)
+        unknown = [name for name in item if name not in fields]
         names = ", ".join(named(name, fields) for name in unknown[:5])
         raise InputError(f"{where}: unknown field {names}. Allowed: {', '.join(fields)}. Correct the name.", kind="unknown-field")
     try:

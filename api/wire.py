@@ -6,6 +6,7 @@ headers would fill the memory.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,7 +16,11 @@ from api.problems import body_of
 if TYPE_CHECKING:
     import asyncio
 
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from api.figures import Figures
+    from api.straight import Call, Straight
 
 ARRIVAL = 30.0  # seconds from a request's first byte to its last
 HEAD = 65_536  # bytes of a request line and headers that are not yet complete
@@ -27,11 +32,13 @@ LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
 class Wire(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *positional: Any, figures: Figures, arrival: float = ARRIVAL, **named: Any) -> None:
+    def __init__(self, *positional: Any, figures: Figures, straight: Straight | None = None, arrival: float = ARRIVAL, **named: Any) -> None:
         super().__init__(*positional, **named)
-        self._figures, self._arrival = figures, arrival
+        self._figures, self._straight, self._arrival = figures, straight, arrival
+        self._held: Call | None = None  # a plain one whose body is still to come
         self._timer: asyncio.TimerHandle | None = None
         self._head = 0  # bytes since the last complete head
+        self._coming = False  # a request of which a part has come
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -42,6 +49,8 @@ class Wire(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
+        if self._held and self._straight:
+            self._straight.end(self._held)
         if self.cycle and not self.cycle.response_complete:
             self._figures.add("disconnects")
             waiting = self.cycle.scope.get("state", {}).get("waiting")
@@ -52,13 +61,14 @@ class Wire(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head += len(data)
         super().data_received(data)
+        if self._coming and self._timer is None:
+            self._expect()
         if self._head > HEAD and not self.transport.is_closing():
             self._refuse(LARGE, 431, "headers-too-large", f"headers: more than {HEAD} bytes. Send fewer.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._timer is None:
-            self._expect()
+        self._coming = True
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -66,8 +76,26 @@ class Wire(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._head = 0
+        self._head, self._coming = 0, False
         self._arrived()
+        if self._held and self._straight:
+            self._answer(self._straight, self._held)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Begin to answer a request whose head has come: a plain call straight, as soon as all of it has come, any other by the app."""
+        if self._straight is None or not self._straight.takes(cycle):
+            super()._start_asgi_task(cycle, app)
+        elif (call := self._straight.admit(cycle)) and cycle.more_body:
+            self._held = call
+        elif call:
+            self._answer(self._straight, call)
+
+    def _answer(self, straight: Straight, call: Call) -> None:
+        self._held = None
+        task = self.loop.create_task(straight.answer(call))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(partial(straight.end, call))
 
     def _expect(self) -> None:
         """A request is on its way."""

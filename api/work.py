@@ -1,6 +1,8 @@
-"""Letters wait here for the desk of this worker. One thread decides; whatever waits meanwhile is decided together, which costs a third less a letter.
+"""Letters wait here for the desk of this worker; whatever waits meanwhile is decided together, which costs a third less a letter.
 
-A long call is cut into pieces and goes back to the end of the line after each, so a single letter never waits for a thousand.
+Calls of a few short letters are decided in the event loop, some milliseconds at a time between what is read and written: handing one to a thread and
+back takes as long as to decide it. Everything larger goes to a thread, in pieces, each call back to the end of the line after its piece, so a single
+letter never waits for a thousand.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
     from triage.desk import Desk
     from triage.letter import Decision, Letter
 
-PIECE = 64  # letters that are decided together; 16 cost a fifth more a letter, 256 a sixth less, and keep the others waiting
+PIECE = 64  # letters that the thread decides together; 16 cost a fifth more a letter, 256 a sixth less, and keep the others waiting
+SHORT = 8_000  # characters that the loop decides at once, in four milliseconds: shorter than Python lets a thread hold its lock
+LETTER = 100  # characters that an empty letter takes as long as
 
 
 @dataclass(slots=True, eq=False)
@@ -37,66 +42,90 @@ class Call:
         begin = len(self.decisions)
         return self.letters[begin : begin + PIECE]
 
+    def characters(self) -> int:
+        """How much there is to read."""
+        return sum([LETTER + len(letter.title) + len(letter.body) for letter in self.letters])
+
 
 class Work:
     """What this worker has to decide."""
 
     def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-        self._line: deque[Call] = deque()
         self._thread = ThreadPoolExecutor(1, "desk")
-        self._busy = False
+        self._short = Line(SHORT, Call.characters, _here, figures)
+        self._long = Line(PIECE, lambda call: len(call.next()), self._apart, figures)
 
     def decide(self, desk: Desk, letters: Sequence[Letter], render: Callable[[list[Decision]], Any]) -> asyncio.Future[Any]:
-        """What ``render`` makes of the decisions, in the order of the letters; all of one desk. It is called in the desk's thread."""
+        """What ``render`` makes of the decisions, in the order of the letters; all of one desk. It is called where they are decided."""
         call = Call(letters, desk, render, asyncio.get_running_loop().create_future())
-        self._line.append(call)
-        if not self._busy:
-            self._begin()
+        line = self._short if call.characters() <= SHORT else self._long
+        line.put(call)
         return call.done
 
     def end(self) -> None:
         """Take no more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
+    def _apart(self, calls: list[Call]) -> asyncio.Future[list[Any]]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, _decide, calls)
+
+
+class Line:
+    """Calls that wait. As many as there is ``room`` for by their ``size`` are decided together, in the order in which they came."""
+
+    def __init__(self, room: int, size: Callable[[Call], int], decide: Callable[[list[Call]], asyncio.Future[list[Any]]], figures: Figures) -> None:
+        self._room, self._size, self._decide, self._figures = room, size, decide, figures
+        self._calls: deque[Call] = deque()
+        self._busy = False
+
+    def put(self, call: Call) -> None:
+        """Stand last. What is read in the same turn of the loop is decided together."""
+        self._calls.append(call)
+        if not self._busy:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._busy = bool(self._calls)
+        if self._busy:
+            asyncio.get_running_loop().call_soon(self._begin)
+
     def _begin(self) -> None:
-        calls = self._next()
-        self._busy = bool(calls)
-        if calls:
-            deciding = asyncio.get_running_loop().run_in_executor(self._thread, _decide, calls)
-            deciding.add_done_callback(lambda done: self._end(calls, done))
+        if calls := self._next():
+            self._decide(calls).add_done_callback(partial(self._end, calls))
+        else:
+            self._go_on()
 
     def _next(self) -> list[Call]:
         """Who comes now: the first in line, and who stands behind with the same desk while there is room."""
         calls: list[Call] = []
-        room = PIECE
-        while self._line and (not calls or (not self._line[0].alone and self._line[0].desk is calls[0].desk and len(self._line[0].next()) <= room)):
-            call = self._line.popleft()
+        room = self._room
+        while self._calls and (not calls or (not self._calls[0].alone and self._calls[0].desk is calls[0].desk and self._size(self._calls[0]) <= room)):
+            call = self._calls.popleft()
             if call.done.cancelled():  # its client went away
                 continue
             calls.append(call)
-            room -= PIECE if call.alone else len(call.next())
+            room -= self._room if call.alone else self._size(call)
         return calls
 
     def _end(self, calls: list[Call], done: asyncio.Future[list[Any]]) -> None:
         error = done.exception()
-        if error and len(calls) > 1:  # one of them: let each stand for itself
+        if error is None:
+            self._settle(calls, done.result())
+        elif len(calls) == 1:
+            _answer(calls[0], error=error)
+        else:  # one of them failed: let each stand for itself
             for call in reversed(calls):
                 call.alone = True
-                self._line.appendleft(call)
-        elif error:
-            _answer(calls[0], error=error)
-        else:
-            self._settle(calls, done.result())
-        self._begin()
+                self._calls.appendleft(call)
+        self._go_on()
 
     def _settle(self, calls: list[Call], answers: list[Any]) -> None:
         for call, answer in zip(calls, answers, strict=True):
             if len(call.decisions) < len(call.letters):
-                self._line.append(call)
+                self._calls.append(call)
             else:
                 self._figures.add("letters", len(call.decisions))
-                self._figures.add("letters_for_review", sum(decision.needs_review for decision in call.decisions))
+                self._figures.add("letters_for_review", sum([decision.needs_review for decision in call.decisions]))
                 _answer(call, answer)
 
 
@@ -107,6 +136,14 @@ def _answer(call: Call, answer: Any = None, error: BaseException | None = None) 
         call.done.set_exception(error)
     else:
         call.done.set_result(answer)
+
+
+def _here(calls: list[Call]) -> asyncio.Future[list[Any]]:
+    return asyncio.create_task(_decided(calls))
+
+
+async def _decided(calls: list[Call]) -> list[Any]:
+    return _decide(calls)
 
 
 def _decide(calls: list[Call]) -> list[Any]:

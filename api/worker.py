@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=partial(Wire, figures=figures),  # type: ignore[arg-type]  # what makes a protocol will do
+                http=partial(Wire, figures=figures, straight=app.state.straight),  # type: ignore[arg-type]  # what makes a protocol will do
                 ws="none",
                 lifespan="on",
                 log_config=None,

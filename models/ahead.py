@@ -11,6 +11,7 @@ from numba.extending import intrinsic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
 READ, KEEP, DATA = 0, 3, 1  # what llvm.prefetch is told: to be read, again soon, no code
@@ -31,4 +32,4 @@ def _fetch(_: Any, array: Any, place: Any) -> tuple[Any, Callable[..., Any]]:
 
 # Bring the line of memory that holds an element, counted from the first of a contiguous array, near to the processor: LLVM Language Reference,
 # ``llvm.prefetch``. It changes nothing that can be read, and no place is wrong, not even one beyond the end.
-fetch = cast("Callable[[NDArray[Any], int], None]", intrinsic(_fetch))
+fetch = cast("Callable[[NDArray[Any], int | np.integer[Any]], None]", intrinsic(_fetch))

@@ -28,7 +28,7 @@ WORD_BIT = np.uint64(1 << 63)
 PAIRS, TRIPLES = np.uint64(1 << 21), np.uint64(1 << 42)  # keys of two characters lie between
 COUNTS = np.log(np.arange(1, 257), dtype=np.float32) + np.float32(1)  # sublinear: 1 + ln of 1, 2, ...; most n-grams of a letter stand there once
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
-AHEAD = 16  # rows of weights that are on their way while one is read
+AHEAD = 16  # n-grams, or rows of weights, that are on their way while one is read
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
 
 
@@ -142,10 +142,15 @@ def index(keys: Keys) -> NDArray[np.uint32]:
 
 @compiled
 def find(keys: Keys, known: Known, columns: Places) -> None:
-    """Write the column of every key, -1 where the vocabulary lacks it. First all slots are read, so that memory answers many at a time."""
+    """Write the column of every key, -1 where the vocabulary lacks it. First what will be looked at is asked for, so that memory answers many at a time."""
     slots, mask = known.slots, np.uint64(len(known.slots) - 1)
     for i in range(len(keys)):
-        columns[i] = np.int32(slots[((keys[i] * GOLDEN) >> np.uint64(40)) & mask])
+        if i + AHEAD < len(keys):
+            fetch(slots, ((keys[i + AHEAD] * GOLDEN) >> np.uint64(40)) & mask)
+        columns[i] = np.int32(slots[((keys[i] * GOLDEN) >> np.uint64(40)) & mask] & 0xFFFFFF)
+        if columns[i]:
+            fetch(known.keys, columns[i] - 1)
+            fetch(known.idf, columns[i] - 1)
     for i in range(len(keys)):
         if columns[i]:
             columns[i] = np.int64(slots[_place(slots, known.keys, keys[i])] & 0xFFFFFF)

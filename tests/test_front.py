@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import threading
 
 import pytest
 import uvicorn
@@ -24,7 +25,7 @@ from api.live import Live
 from api.metrics import exposition
 from api.settings import Settings
 from api.wire import Wire
-from api.work import Work
+from api.work import PIECE, Work
 from models import store
 from models.disk import locked
 from triage import taxonomy as taxonomies
@@ -158,6 +159,18 @@ def test_a_worker_that_has_become_slow_lets_in_fewer_and_always_a_few(small_desk
     asyncio.run(run())
 
 
+def test_requests_that_come_and_go_together_are_not_taken_for_slow_ones(small_desk):
+    app, _, _ = held(small_desk)
+    for _ in range(20):
+        visits = [app.arrive({"headers": [], "path": "/v1/classify"})[0] for _ in range(40)]
+        for visit in visits:
+            app.enter(visit)
+            visit.began -= 0.02  # half a millisecond each
+        for visit in visits:
+            app.leave(visit)
+    assert 0.0005 <= app._pace < 0.001
+
+
 @pytest.mark.parametrize("header", [(b"content-length", b"1000"), (b"transfer-encoding", b"chunked")])
 def test_the_bodies_in_work_have_a_bound_together(small_desk, header):
     async def run():
@@ -202,9 +215,32 @@ def test_a_long_call_and_short_ones_come_back_whole_and_in_order(small_desk):
 
 
 def test_a_call_that_cannot_be_decided_does_not_harm_those_beside_it(small_desk):
-    before, broken, after = decided(small_desk, [Letter(LETTER, id="a")], [Letter(None)], [Letter(LETTER, id="b")])
-    assert (before, after) == (["a"], ["b"])
-    assert isinstance(broken, TypeError | AttributeError)
+    class Particular:
+        def decide(self, letters):
+            if any(letter.id == "bad" for letter in letters):
+                raise KeyError
+            return small_desk.decide(letters)
+
+    for length in (1, PIECE + 1):  # decided in the loop, and by the thread
+        calls = [[Letter(LETTER, id=name)] * length for name in ("a", "bad", "b")]
+        before, broken, after = decided(Particular(), *calls)
+        assert (before, after) == (["a"] * length, ["b"] * length)
+        assert isinstance(broken, KeyError)
+
+
+def test_a_few_short_letters_are_decided_where_they_came_and_many_or_long_ones_apart(small_desk):
+    where = []
+
+    class Particular:
+        def decide(self, letters):
+            where.append((threading.current_thread().name, len(letters)))
+            return small_desk.decide(letters)
+
+    few, empty, long = [Letter(LETTER)] * 3, [Letter("")] * 90, [Letter(LETTER * 800)]
+    decided(Particular(), few, few, long, empty)
+    here, *apart = sorted(where, key=lambda one: one[0] == "desk_0")
+    assert here == (threading.current_thread().name, 6)
+    assert apart == [("desk_0", 1), ("desk_0", 64), ("desk_0", 26)]
 
 
 def test_letters_that_nobody_waits_for_any_more_are_not_decided(small_desk):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.compiled import compiled
-from triage.tree import WORD, edge, place
+from triage.tree import WORD, ask, edge, place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Marks = NDArray[np.uint8]
 
 BLANK = 0x20
+TOP = np.uint64(0)  # above the first characters of words
+AHEAD = 6  # characters between asking memory for what one needs and needing it
 CUT, ALONE, APART, STOP = range(4)  # what a character is: of a block that is cut, a word of its own, a blank, or a break
 B, E, M, S = range(4)  # states of the HMM: a word begins, ends, goes on, is this character; the odd ones end it
 
@@ -78,10 +80,13 @@ def _routes(codes: Codes, kinds: Marks, tree: Tree) -> NDArray[np.int64]:
     slots, logs, unknown = tree.slots, tree.logs, tree.unknown
     ends, best = np.empty(len(codes), np.int64), np.zeros(len(codes), np.float64)
     for at in range(len(codes) - 1, -1, -1):
+        if at >= 2 * AHEAD:  # the second character's edge is known when the first one's has come
+            ask(slots, edge(TOP, codes[at - 2 * AHEAD]))
+            ask(slots, edge(place(slots, edge(TOP, codes[at - AHEAD])) + np.uint64(1), codes[at - AHEAD + 1]))
         if kinds[at] != CUT:
             continue
         likeliest, stop, here = -np.inf, at + 1, at
-        above, goes_on = np.uint64(0), True
+        above, goes_on = TOP, True
         while goes_on and kinds[here] == CUT:
             above = place(slots, edge(above, codes[here])) + np.uint64(1)
             slot = slots[above - np.uint64(1)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.ahead import fetch
 from models.compiled import compiled
 
 if TYPE_CHECKING:
@@ -23,13 +24,23 @@ WORD = np.uint64(0xFFFFF)
 
 
 @compiled
+def _first(slots: Slots, edge: np.uint64) -> np.uint64:
+    return ((edge * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & np.uint64(len(slots) - 1)
+
+
+@compiled
 def place(slots: Slots, edge: np.uint64) -> np.uint64:
     """Where an edge stands, or the free place where it would."""
-    mask = np.uint64(len(slots) - 1)
-    at = ((edge * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)) & mask
+    at = _first(slots, edge)
     while slots[at] and slots[at] >> np.uint64(21) != edge:
-        at = (at + np.uint64(1)) & mask
+        at = (at + np.uint64(1)) & np.uint64(len(slots) - 1)
     return at
+
+
+@compiled
+def ask(slots: Slots, edge: np.uint64) -> None:
+    """Ask memory for an edge that will be looked for soon."""
+    fetch(slots, _first(slots, edge))
 
 
 @compiled

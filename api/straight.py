@@ -1,0 +1,126 @@
+"""From the wire to the desk and back, for the call that intake systems make all day: ``POST /v1/classify`` with a body that is not large.
+
+The app would answer the same and takes as long again as the decision: a task, a scope that passes six layers, and messages of a request that is here
+whole already. What is asked and answered is what the app asks and answers, by the same functions, so OpenAPI stays true of it; tests/test_straight.py
+holds the two ways together. Whatever is not plain is left to the app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from api import bodies, logs, problems, schemas
+from api.letters import CLASSIFY, batch_of, single_of
+from triage.errors import TriageError
+from triage.register import keys
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from starlette.responses import Response
+    from starlette.types import Scope
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from api.access import Access
+    from api.front import Front, Visit
+    from api.work import Work
+
+SMALL = 16_384  # bytes of a body: five thousand characters; those of all connections that may be open are 32 MB together
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A plain call. ``told`` are headers for its caller, whatever the answer is."""
+
+    cycle: RequestResponseCycle
+    scope: Scope
+    visit: Visit
+    told: dict[str, str] = field(default_factory=dict)
+
+    def send(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """What uvicorn's own ``send`` does with a response that is whole."""
+        cycle, visit = self.cycle, self.visit
+        if cycle.disconnected:
+            return
+        headers += [(name.lower().encode(), value.encode()) for name, value in self.told.items()]
+        headers.append((b"x-request-id", visit.id.encode()))
+        if (b"connection", b"close") in headers:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        visit.status, visit.sent = status, len(body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        head = b"".join([b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers)])
+        cycle.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], head, body))
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+
+    def decided(self, answer: bytes) -> None:
+        """Answer with decisions, as the endpoint does."""
+        self.send(200, [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")], answer)
+
+    def refused(self, problem: Response) -> None:
+        """Answer with a problem."""
+        self.send(problem.status_code, problem.raw_headers, bytes(problem.body))
+
+
+class Straight:
+    """The way past the app. Not for several threads."""
+
+    def __init__(self, front: Front, access: Access, work: Work, max_body: int) -> None:
+        self._front, self._access, self._work = front, access, work
+        self._largest = min(SMALL, max_body)
+
+    def takes(self, cycle: RequestResponseCycle) -> bool:
+        """Whether a request is, by its head, a plain call."""
+        scope = cycle.scope
+        if scope["path"] != CLASSIFY.path or scope["method"] != "POST" or cycle.waiting_for_100_continue or cycle.flow.write_paused:
+            return False
+        sizes = [value for name, value in scope["headers"] if name == b"content-length"]
+        return len(sizes) == 1 and int(sizes[0]) <= self._largest
+
+    def admit(self, cycle: RequestResponseCycle) -> Call | None:
+        """Let a plain call in, to be answered when its body has come; None for one that was refused at once."""
+        scope = cast("Scope", cycle.scope)
+        scope["route"] = CLASSIFY
+        visit, refused = self._front.arrive(scope)
+        call = Call(cycle, scope, visit)
+        if refused:
+            call.refused(refused)
+            self._front.account(scope, visit)
+            return None
+        self._front.enter(visit)
+        return call
+
+    async def answer(self, call: Call) -> None:
+        """Answer a call whose body has come."""
+        logs.request_id.set(call.visit.id)
+        await self._access.freshen()
+        try:
+            call.told = self._access.let_in(call.scope)
+            call.decided(await self._waiting(call))
+        except TriageError as error:
+            call.refused(problems.of(error))
+
+    def end(self, call: Call, answered: asyncio.Task[None] | None = None) -> None:
+        """A call is over: it was answered, or failed, or its client went away, before it had come whole where there is no ``answered``."""
+        if answered and not answered.cancelled() and (error := cast("Exception", answered.exception())):
+            logs.request_id.set(call.visit.id)
+            call.cycle.logger.error("Exception in the straight way", exc_info=error)
+            call.refused(problems.unforeseen(error))
+        self._front.leave(call.visit)
+        self._front.account(call.scope, call.visit)
+
+    def _waiting(self, call: Call) -> asyncio.Future[bytes]:
+        state = call.scope["state"]
+        state["caller"].check(keys.CLASSIFY)
+        headers = {name: value.decode("latin-1") for name, value in reversed(call.scope["headers"])}
+        bodies.check(headers.get(b"content-type", ""), headers.get(b"content-encoding", "identity"))
+        letters, batch = schemas.letters_of(bodies.content_of(bytes(call.cycle.body)))
+        state["waiting"] = waiting = self._work.decide(state["desk"], letters, batch_of if batch else single_of)
+        return waiting

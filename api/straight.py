@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from api.front import Front, Visit
     from api.work import Work
 
+    Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
 SMALL = 16_384  # bytes of a body: five thousand characters; those of all connections that may be open are 32 MB together
 
 
@@ -60,14 +62,6 @@ class Call:
             cycle.transport.close()
         cycle.on_response()
 
-    def decided(self, answer: bytes) -> None:
-        """Answer with decisions, as the endpoint does."""
-        self.send(200, [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")], answer)
-
-    def refused(self, problem: Response) -> None:
-        """Answer with a problem."""
-        self.send(problem.status_code, problem.raw_headers, bytes(problem.body))
-
 
 class Straight:
     """The way past the app. Not for several threads."""
@@ -91,7 +85,7 @@ class Straight:
         visit, refused = self._front.arrive(scope)
         call = Call(cycle, scope, visit)
         if refused:
-            call.refused(refused)
+            call.send(*_refused(refused))
             self._front.account(scope, visit)
             return None
         self._front.enter(visit)
@@ -100,19 +94,26 @@ class Straight:
     async def answer(self, call: Call) -> None:
         """Answer a call whose body has come."""
         logs.request_id.set(call.visit.id)
-        await self._access.freshen()
         try:
+            await self._access.freshen()
             call.told = self._access.let_in(call.scope)
-            call.decided(await self._waiting(call))
+            answer = _decided(await self._waiting(call))
         except TriageError as error:
-            call.refused(problems.of(error))
+            answer = _refused(problems.of(error))
+        finally:  # first, since who has an answer sends the next call
+            self._front.leave(call.visit)
+        call.send(*answer)
 
-    def end(self, call: Call, answered: asyncio.Task[None] | None = None) -> None:
-        """A call is over: it was answered, or failed, or its client went away, before it had come whole where there is no ``answered``."""
-        if answered and not answered.cancelled() and (error := cast("Exception", answered.exception())):
+    def end(self, call: Call, answered: asyncio.Task[None]) -> None:
+        """A call was answered, or failed, or its client went away."""
+        if not answered.cancelled() and (error := cast("Exception", answered.exception())):
             logs.request_id.set(call.visit.id)
             call.cycle.logger.error("Exception in the straight way", exc_info=error)
-            call.refused(problems.unforeseen(error))
+            call.send(*_refused(problems.unforeseen(error)))
+        self._front.account(call.scope, call.visit)
+
+    def lost(self, call: Call) -> None:
+        """The client went away before its call had come whole."""
         self._front.leave(call.visit)
         self._front.account(call.scope, call.visit)
 
@@ -124,3 +125,11 @@ class Straight:
         letters, batch = schemas.letters_of(bodies.content_of(bytes(call.cycle.body)))
         state["waiting"] = waiting = self._work.decide(state["desk"], letters, batch_of if batch else single_of)
         return waiting
+
+
+def _decided(answer: bytes) -> Answer:
+    return 200, [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")], answer
+
+
+def _refused(problem: Response) -> Answer:
+    return problem.status_code, problem.raw_headers, bytes(problem.body)

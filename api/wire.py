@@ -50,7 +50,7 @@ class Wire(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._arrived()
         if self._held and self._straight:
-            self._straight.end(self._held)
+            self._straight.lost(self._held)
         if self.cycle and not self.cycle.response_complete:
             self._figures.add("disconnects")
             waiting = self.cycle.scope.get("state", {}).get("waiting")

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from api import logs
+from api import front, logs
 from api.app import create_app
 from api.figures import CLOSED, Figures
 from api.settings import Settings
@@ -172,6 +172,12 @@ def test_a_problem_names_the_request_that_it_answers(ways):
         ((_, headers, body),) = way.asked(sent)
         assert json.loads(body)["request_id"] == headers["x-request-id"] == "r-3"
     assert logs.request_id.get() == ""
+
+
+def test_who_has_an_answer_is_not_in_work_any_more(small_desk, monkeypatch):
+    monkeypatch.setattr(front, "REQUESTS", 1)
+    way = Way(small_desk, straight=True)
+    assert [status for status, _, _ in way.asked(request() * 5, answers=5)] == [200] * 5
 
 
 def test_what_nobody_foresaw_is_answered_alike(small_desk):

@@ -40,6 +40,11 @@ def joined(texts: Sequence[str]) -> Joined:
     return codes_of("".join(texts)), np.array([0, *accumulate(map(len, texts))], np.int64)
 
 
+def in_a_row(texts: Sequence[NDArray[np.uint32]]) -> Joined:
+    """Texts that are codes already, joined."""
+    return np.concatenate(texts), np.array([0, *accumulate(map(len, texts))], np.int64)
+
+
 @compiled
 def spliced(codes: NDArray[np.uint32], bounds: NDArray[np.int64], rows: NDArray[np.int64], others: NDArray[np.uint32], ends: NDArray[np.int64]) -> Joined:
     """Joined texts, those of ``rows`` (ascending) replaced by the joined ``others``."""

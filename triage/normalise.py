@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 from functools import cache
-from itertools import accumulate, cycle
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -237,33 +237,27 @@ def normalised(texts: Sequence[str]) -> Joined:
 
     ``plain`` is all that most letters need, and does a whole batch at once; one in which it leaves a sign of more work takes the rules one by one.
     """
-    from triage.characters import codes_of, spliced
-    from triage.signs import GARBLED, MARKUP, ROUGH, UNUSUAL
+    from triage.characters import codes_of, in_a_row, spliced
+    from triage.signs import ROUGH, WRITTEN
 
     codes, bounds, left = _plain(texts)
     mended: dict[int, NDArray[np.uint32]] = {}
     for row, seen in enumerate(left.tolist()):
-        if seen & (MARKUP | UNUSUAL | GARBLED):  # such as comments, which begin with a run of one mark
+        if seen & WRITTEN:
             mended[row] = codes_of(_ruled(texts[row], seen))
         elif seen & ~ROUGH:
             mended[row] = _mended(codes[bounds[row] : bounds[row + 1]], seen & ~ROUGH)
-    return spliced(codes, bounds, np.array(list(mended)), *_row(list(mended.values()))) if mended else (codes, bounds)
-
-
-def _row(parts: list[NDArray[np.uint32]]) -> Joined:
-    return np.concatenate(parts), np.array([0, *accumulate(map(len, parts))], np.int64)
+    return spliced(codes, bounds, np.array(list(mended)), *in_a_row(list(mended.values()))) if mended else (codes, bounds)
 
 
 def _mended(codes: NDArray[np.uint32], seen: int) -> NDArray[np.uint32]:
-    """A plain text by its rules. Most that are set apart need nothing else: some web forms do this to a fifth of all letters."""
-    from triage.characters import codes_of, text_of
-    from triage.plain import together
-    from triage.signs import SPACED, signs
+    """A plain text by its rules. Most with characters set apart need nothing else, and web forms set them apart in a fifth of all letters."""
+    from triage import characters, plain, signs
 
-    if seen == SPACED:
-        codes = together(codes)
-        seen = int(signs(codes, _table()))
-    return codes_of(_ruled(text_of(codes), seen)) if seen else codes
+    if seen == signs.SPACED:
+        codes = plain.together(codes)
+        seen = int(signs.signs(codes, _table()))
+    return characters.codes_of(_ruled(characters.text_of(codes), seen)) if seen else codes
 
 
 def _ruled(text: str, seen: int) -> str:
@@ -275,10 +269,8 @@ def _ruled(text: str, seen: int) -> str:
         if turn == MAX_ROUNDS * len(RULES):
             text = re.sub(r"[&<>()\[\]_]", " ", text)
             seen, changed = signs_of(text), turn
-        if seen & asks[rule]:
-            before, text = text, rule(text)
-            if text != before:
-                seen, changed = signs_of(text), turn
+        if seen & asks[rule] and (ruled := rule(text)) != text:
+            text, seen, changed = ruled, signs_of(ruled), turn
     return text
 
 

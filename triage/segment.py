@@ -1,6 +1,6 @@
 """jieba's algorithm, compiled: the characters of a batch of letters in, words out, with no Python object for a word.
 
-Four passes over the batch, each linear: ``_kinds`` says what each character is, ``_routes`` is jieba's ``get_DAG`` and ``calc`` in one,
+Four passes, each linear, the first three over one letter after another: ``_kinds`` says what each character is, ``_routes`` is jieba's ``get_DAG`` and ``calc`` in one,
 ``_ends`` is its ``__cut_DAG`` with ``finalseg`` (``_viterbi``) for what the dictionary does not know, ``_collected`` writes the words down.
 Words are those of jieba 0.42.1; like ``rjieba`` it also knows the Han characters beyond U+9FD5. Import it late: it needs numba.
 """
@@ -59,9 +59,8 @@ def _kind(code: int) -> int:
 
 
 @compiled
-def _kinds(codes: Codes) -> Marks:
-    """What each character is; letters and digits are of a block unless they are digits only."""
-    kinds = np.empty(len(codes), np.uint8)
+def _kinds(codes: Codes, kinds: Marks) -> None:
+    """Write what each character is; letters and digits are of a block unless they are digits only."""
     at = 0
     while at < len(codes):
         first, bare = at, True
@@ -71,7 +70,6 @@ def _kinds(codes: Codes) -> Marks:
         kinds[first:at] = STOP if bare else CUT
         kinds[at] = _kind(codes[at])
         at += 1
-    return kinds
 
 
 @compiled
@@ -99,9 +97,8 @@ def _routes(codes: Codes, kinds: Marks, tree: Tree) -> NDArray[np.int64]:
 
 
 @compiled
-def _ends(codes: Codes, kinds: Marks, routes: NDArray[np.int64], tree: Tree) -> Marks:
-    """1 where a word ends: words of the best route, and what is found in the runs of single characters between them."""
-    marks = np.zeros(len(codes), np.uint8)
+def _ends(codes: Codes, kinds: Marks, routes: NDArray[np.int64], tree: Tree, marks: Marks) -> None:
+    """Mark where a word ends: words of the best route, and what is found in the runs of single characters between them."""
     at = single = 0
     while at < len(codes):
         stop = routes[at] if kinds[at] == CUT else at + 1
@@ -113,7 +110,6 @@ def _ends(codes: Codes, kinds: Marks, routes: NDArray[np.int64], tree: Tree) -> 
             marks[stop - 1] = kinds[at] <= ALONE
             single = stop
         at = stop
-    return marks
 
 
 @compiled
@@ -205,6 +201,9 @@ def segment(codes: Codes, bounds: NDArray[np.int64], tree: Tree) -> tuple[Codes,
     Returns the characters of all words, and a blank for each break; where each word or break starts, and the end of the last; and at
     which of these each letter begins, and the end of the last. Each letter ends with a break.
     """
-    kinds = _kinds(codes)
-    marks = _ends(codes, kinds, _routes(codes, kinds, tree), tree)
+    kinds, marks = np.empty(len(codes), np.uint8), np.zeros(len(codes), np.uint8)
+    for row in range(len(bounds) - 1):  # what is known of a letter is then still in the nearest memory
+        letter, kind, mark = codes[bounds[row] : bounds[row + 1]], kinds[bounds[row] : bounds[row + 1]], marks[bounds[row] : bounds[row + 1]]
+        _kinds(letter, kind)
+        _ends(letter, kind, _routes(letter, kind, tree), tree, mark)
     return _collected(codes, kinds, marks, bounds)

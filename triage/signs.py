@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNUSUAL, GARBLED, TRADITIONAL, BLOB, NUMBERS, SPACED, NOTES, MARKUP, ADDRESS, ROUGH = (1 << i for i in range(10))
+WRITTEN = MARKUP | UNUSUAL | GARBLED  # are to be mended as the letter was written: comments, for one, begin with a run of one mark
 STRANGE, LONG, BEGINS = (2 * ROUGH << i for i in range(3))  # signs only in company: of mojibake, of a blob, of what its neighbours say
 BLOB_LENGTH = 120
 MIN_DIGITS = 10  # of the shortest number that is masked, with its area in brackets and blanks and hyphens between

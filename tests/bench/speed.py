@@ -1,17 +1,21 @@
 """How near is a decision to the speed of the hardware, and where does the time go?
 
-    python tests/bench/speed.py [LETTERS.csv[.gz]] [--home FOLDER] [--take 1024] [--rounds 5] [--every 1] [--plot FILE.svg]
+    python tests/bench/speed.py [LETTERS.csv[.gz]] [--home FOLDER] [--take 1024] [--rounds 5] [--every 1] [--plot FILE.svg] [--record FILE.json]
 
 CPU time a letter of every stage and of the whole, one letter at a time and in batches of 16, 256 and 4,096; beside it, on the same letters and in turn
 with them, what a user would write instead, each learned from the starter letters: `jieba.lcut` in scikit-learn's `TfidfVectorizer` with a linear SVM,
 with our n-grams and with words only, the same behind `rjieba`, and `rjieba` with fastText. LETTERS (columns title, body or text) may come from
 TRIAGE_REAL_LETTERS; without it the starter letters are read. Ratios and medians count; the machine is noisy. Prints no letter's words.
+
+With --record the ratios to the others are compared with those in the file, if there is one, and then written to it; when one has fallen below four
+fifths of what it was, that is said and the exit status is 1, and the file stays. It is docs/speed.json for letters of the length told there.
 """
 
 import argparse
 import csv
 import gc
 import gzip
+import json
 import logging
 import os
 import random
@@ -39,7 +43,9 @@ from triage.lost import counts
 from triage.normalise import normalised
 from triage.tokens import Segmenter
 
-BATCHES = (1, 16, 256, 4096)
+BATCHES = {1: 256, 16: 512, 256: 1024, 4096: 4096}  # sizes, and how many letters each way reads in batches of that size
+OURS = "letter-triage, the whole decision"
+WORSE = 0.8  # of a recorded ratio: what is lower is told
 
 
 def read(path):
@@ -198,6 +204,21 @@ def start_up(home):
     return told
 
 
+def record(path, ratios, length):
+    """Compare the ratios with those recorded, then record them. Exits with 1 and leaves the file when one has fallen."""
+    now = {name: {str(batch): round(ratio, 1) for batch, ratio in found.items()} for name, found in ratios.items() if name != OURS}
+    before = json.loads(path.read_text("utf-8"))["ratios"] if path.exists() else {}
+    fallen = [
+        f"{name}, {batch} at a time: x{now[name][batch]}, was x{was}"
+        for name, found in before.items()
+        for batch, was in found.items()
+        if name in now and now[name][batch] < WORSE * was
+    ]
+    if fallen:
+        sys.exit("slower than recorded: " + "; ".join(fallen))
+    path.write_text(json.dumps({"mean_characters": length, "ratios": now}, indent=1) + "\n", "utf-8")
+
+
 def plot(path, rows):
     import matplotlib as mpl
 
@@ -221,6 +242,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--every", type=int, default=1, help="the others learn from every so many starter letters: quicker, and in their favour")
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--record", type=Path, help="where the ratios stand, to be compared and written anew")
     options = parser.parse_args()
     taxonomy, segmenter = taxonomies.load(options.home), Segmenter()
     labelled = starter_letters(taxonomy)
@@ -231,23 +253,24 @@ def main():
     letters = (read(Path(options.letters)) if options.letters else [item.letter for item in labelled])[: options.take]
     print(f"{len(letters)} letters, mean {statistics.mean(len(letter.text) for letter in letters):.0f} characters")
     desk.decide(letters[:64])
-    ways = {"letter-triage, the whole decision": desk.decide, **dict(peers(labelled[:: options.every]))}
+    ways = {OURS: desk.decide, **dict(peers(labelled[:: options.every]))}
     gc.collect()
     gc.freeze()  # as a service does when it starts: nobody's letters pay for what the others have learned
     times = {name: {batch: [] for batch in BATCHES} for name in ways}
     for _ in range(options.rounds):
-        for name, work in ways.items():
-            for batch in BATCHES:
-                some = letters[:: 1 if name.startswith("letter") or batch > 16 else 8] * (1 if batch <= len(letters) else -(-batch // len(letters)))
-                times[name][batch].append(cost(work, some if name.startswith("letter") else some[: max(32, min(batch, 512))], batch))
+        for batch, size in BATCHES.items():
+            some = [letters[place % len(letters)] for place in range(size)]
+            for name, work in ways.items():
+                times[name][batch].append(cost(work, some, batch))
     medians = {name: {batch: statistics.median(took) for batch, took in found.items()} for name, found in times.items()}
-    print("microseconds of CPU a letter, median (least to most) of the rounds, and how many times the median of the whole decision")
-    ours = medians["letter-triage, the whole decision"]
+    ours, by_round = medians[OURS], times[OURS]
+    ratios = {
+        name: {batch: statistics.median(other / own for other, own in zip(found[batch], by_round[batch], strict=True)) for batch in BATCHES}
+        for name, found in times.items()
+    }
+    print("microseconds of CPU a letter, median (least to most) of the rounds, and how many times the whole decision, median of the rounds")
     for name, found in times.items():
-        told = [
-            f"{batch}: {statistics.median(took):.0f} ({min(took):.0f}-{max(took):.0f}) x{statistics.median(took) / ours[batch]:.1f}"
-            for batch, took in found.items()
-        ]
+        told = [f"{batch}: {statistics.median(took):.0f} ({min(took):.0f}-{max(took):.0f}) x{ratios[name][batch]:.1f}" for batch, took in found.items()]
         print(f"{name:38s} " + "   ".join(told))
     for batch in (1, 256):
         rounds = [stages(desk, letters, batch) for _ in range(options.rounds)]
@@ -262,6 +285,8 @@ def main():
         print(f"ready after {found[0]:.2f} s of CPU; a model loads in {found[1]:.0f} ms; own memory {found[2]:.0f} MiB, {found[3]:+.0f} MiB by one more model")
     if options.plot:
         plot(options.plot, medians)
+    if options.record:
+        record(options.record, ratios, round(statistics.mean(len(letter.text) for letter in letters)))
 
 
 if __name__ == "__main__":

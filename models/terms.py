@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Spans = NDArray[np.int32]
 
+LEAST = float(np.finfo(np.float32).smallest_subnormal)  # of what moved at all
+
 
 class Asked(NamedTuple):
     """What is asked of each letter: an output of ``weights``, and what one unit of its margin is worth."""
@@ -35,15 +37,17 @@ class Terms(NamedTuple):
 @compiled
 def _strongest(moves: NDArray[np.float32], sign: float, limit: int) -> NDArray[np.int64]:
     """The places of the strongest moves of one sign, the strongest first; of equal ones the last, which is the longest."""
-    best, n = np.empty(limit + 1, np.int64), 0
+    best, n, least = np.empty(limit + 1, np.int64), 0, LEAST
     for i in range(len(moves)):
-        if sign * moves[i] > 0 and (n < limit or sign * moves[i] >= sign * moves[best[n - 1]]):
-            at = n
-            while at > 0 and sign * moves[i] >= sign * moves[best[at - 1]]:
-                best[at] = best[at - 1]
-                at -= 1
-            best[at] = i
-            n = min(n + 1, limit)
+        if sign * moves[i] < least:  # as most do
+            continue
+        at = n
+        while at > 0 and sign * moves[i] >= sign * moves[best[at - 1]]:
+            best[at] = best[at - 1]
+            at -= 1
+        best[at] = i
+        n = min(n + 1, limit)
+        least = sign * moves[best[n - 1]] if n == limit else LEAST
     return best[:n]
 
 

@@ -70,7 +70,9 @@ class Desk:
         (head, purposes), chosen = self._heads, judged.chosen
         of_category, of_purpose = self._spans
         chances = judged.chances[of_category]
-        likely = [number for number, chance in enumerate(chances) if chance >= head.candidate_floor or number == chosen]
+        likely = [number for number, chance in enumerate(chances) if chance >= head.candidate_floor]
+        if chosen not in likely:
+            likely.append(chosen)
         likely.sort(key=chances.__getitem__, reverse=True)
         candidates = [self._category(number, chances[number]) for number in likely]
         category, second = candidates[likely.index(chosen)], self._category(judged.runner_up, chances[judged.runner_up])

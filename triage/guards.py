@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -74,6 +74,7 @@ class Guards:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._departments = taxonomy.departments
+        self._above = {code: _above(code, taxonomy.departments) for code in taxonomy.departments}
         units: dict[str, list[tuple[str, str]]] = {}
         for department in taxonomy.departments.values():
             for name in (department.name, *department.aliases, *department.offices):
@@ -106,15 +107,17 @@ class Guards:
 
     def forbidden(self, accused: Iterable[str]) -> frozenset[str]:
         """Every department that an accusation against ``accused`` must not reach: they, what contains them, and what lies under them."""
-        return frozenset(code for code in self._departments for unit in accused if code == unit or code in self._above(unit) or unit in self._above(code))
+        above = self._above
+        return frozenset(code for unit in accused for code in self._departments if code == unit or code in above[unit] or unit in above[code])
 
-    def _above(self, code: str) -> list[str]:
-        above: list[str] = []
-        at: Department | None = self._departments.get(code)
-        while at and at.part_of and at.part_of not in above:
-            above.append(at.part_of)
-            at = self._departments.get(at.part_of)
-        return above
+
+def _above(code: str, departments: Mapping[str, Department]) -> list[str]:
+    above: list[str] = []
+    at = departments.get(code)
+    while at and at.part_of and at.part_of not in above:
+        above.append(at.part_of)
+        at = departments.get(at.part_of)
+    return above
 
 
 def _table(words: dict[str, list[tuple[str, str]]], units: dict[str, list[tuple[str, str]]]) -> Table:

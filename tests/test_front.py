@@ -236,11 +236,11 @@ def test_a_few_short_letters_are_decided_where_they_came_and_many_or_long_ones_a
             where.append((threading.current_thread().name, len(letters)))
             return small_desk.decide(letters)
 
-    few, empty, long = [Letter(LETTER)] * 3, [Letter("")] * 90, [Letter(LETTER * 800)]
+    few, empty, long = [Letter(LETTER)] * 3, [Letter("")] * 170, [Letter(LETTER * 1100)]
     decided(Particular(), few, few, long, empty)
     here, *apart = sorted(where, key=lambda one: one[0] == "desk_0")
     assert here == (threading.current_thread().name, 6)
-    assert apart == [("desk_0", 1), ("desk_0", 64), ("desk_0", 26)]
+    assert apart == [("desk_0", 1), ("desk_0", 64), ("desk_0", 64), ("desk_0", 42)]
 
 
 def test_letters_that_nobody_waits_for_any_more_are_not_decided(small_desk):

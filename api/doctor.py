@@ -167,7 +167,7 @@ def _write(known: Settings) -> Finding:
 
 def _compiled(_: Settings) -> Finding:
     from models.compiled import UNKEPT, kept_in
-    from models.kernel import index
+    from models.lookup import index
 
     return Finding("compiled", "well", f"kept in {folder}") if (folder := kept_in(index)) else Finding("compiled", "mind", UNKEPT)
 

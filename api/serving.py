@@ -72,7 +72,7 @@ def _mind_compiled_code() -> None:
     """Say in the log when every start will take long."""
     from api import logs
     from models.compiled import UNKEPT, kept_in
-    from models.kernel import index
+    from models.lookup import index
 
     if kept_in(index) is None:
         logs.write("warning", "compiled code", notice=UNKEPT)

@@ -46,7 +46,7 @@ def _sources(folder: Path) -> str:
 def kept_in(function: Any) -> str | None:
     """The folder in which a compiled function is kept, None when every process compiles it anew.
 
-    >>> from models.kernel import index
+    >>> from models.lookup import index
     >>> kept_in(index) in {None, str(index.stats.cache_path)}
     True
     """

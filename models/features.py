@@ -1,7 +1,7 @@
 """Words to TF-IDF: word 1-2-grams and character 1-3-grams, for a whole batch at once.
 
 No n-gram is built as a Python string. A word is the hash of its characters, an n-gram of characters is the characters themselves packed
-into 63 bits, and every key is found in the vocabulary by its hash (``models.kernel``). Words and characters are scaled apart before
+into 63 bits, and every key is found in the vocabulary by its hash (``models.lookup``). Words and characters are scaled apart before
 they stand side by side: one joint norm lets the many character n-grams drown the words.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.kernel import Known
+    from models.lookup import Known
 
 BREAK = " "
 WORD_BIT = np.uint64(1 << 63)
@@ -143,7 +143,7 @@ class Vocabulary:
     index: Known = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        from models.kernel import Known, index
+        from models.lookup import Known, index
 
         keys = read_only(self.keys)
         first_word = int(np.count_nonzero(keys < WORD_BIT))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.classifier import Curves
-    from models.kernel import Known
+    from models.lookup import Known
     from models.weights import Weights
 
 

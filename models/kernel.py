@@ -11,34 +11,22 @@ import numpy as np
 
 from models.ahead import fetch
 from models.compiled import compiled
+from models.lookup import AHEAD, GOLDEN, find
 from models.weights import LINE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.classifier import Curves
+    from models.lookup import Keys, Known, Places
     from models.weights import Weights
-
-    Keys = NDArray[np.uint64]
-    Places = NDArray[np.int32]
 
 BLANK = 0x20
 BITS = np.uint64(21)  # a code point fits in 21 bits, three of them in 63
 WORD_BIT = np.uint64(1 << 63)
 PAIRS, TRIPLES = np.uint64(1 << 21), np.uint64(1 << 42)  # keys of two characters lie between
 COUNTS = np.log(np.arange(1, 257), dtype=np.float32) + np.float32(1)  # sublinear: 1 + ln of 1, 2, ...; most n-grams of a letter stand there once
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4)
-AHEAD = 16  # n-grams, or rows of weights, that are on their way while one is read
 CHARACTER_WEIGHT = 1.5  # length of a letter's characters against 1 for its words; 0.7 to 3 were tried (docs/decisions.md)
-
-
-class Known(NamedTuple):
-    """A vocabulary: ``slots`` hash a key to its column + 1 (24 bits) under 8 bits of its hash, which spare most looks at ``keys``."""
-
-    slots: NDArray[np.uint32]
-    keys: Keys
-    idf: NDArray[np.float32]
-    first_word: int
 
 
 class Found(NamedTuple):
@@ -114,47 +102,6 @@ def grams(codes: NDArray[np.uint32], starts: Places, letters: NDArray[np.int64])
         n = _words(codes, starts, (letters[row], letters[row + 1]), found, n)
         found.bounds[row + 1] = n
     return Found(found.keys[:n], found.begins[:n], found.ends[:n], found.bounds)
-
-
-@compiled
-def _place(slots: NDArray[np.uint32], keys: Keys, key: np.uint64) -> np.uint64:
-    """Where a key's slot is, or the free one where it would be."""
-    mixed = key * GOLDEN
-    mask = np.uint64(len(slots) - 1)
-    at, mark = (mixed >> np.uint64(40)) & mask, (mixed >> np.uint64(32)) & np.uint64(0xFF)
-    while slots[at] and (slots[at] >> 24 != mark or keys[(slots[at] & 0xFFFFFF) - 1] != key):
-        at = (at + np.uint64(1)) & mask
-    return at
-
-
-@compiled
-def index(keys: Keys) -> NDArray[np.uint32]:
-    """The slots of a vocabulary."""
-    size = 16
-    while size < 2 * len(keys):
-        size *= 2
-    slots = np.zeros(size, np.uint32)
-    for column in range(len(keys)):
-        mark = ((keys[column] * GOLDEN) >> np.uint64(32)) & np.uint64(0xFF)
-        slots[_place(slots, keys, keys[column])] = (mark << np.uint64(24)) | np.uint64(column + 1)
-    return slots
-
-
-@compiled
-def find(keys: Keys, known: Known, columns: Places) -> None:
-    """Write the column of every key, -1 where the vocabulary lacks it. First what will be looked at is asked for, so that memory answers many at a time."""
-    slots, mask = known.slots, np.uint64(len(known.slots) - 1)
-    for i in range(len(keys)):
-        if i + AHEAD < len(keys):
-            fetch(slots, ((keys[i + AHEAD] * GOLDEN) >> np.uint64(40)) & mask)
-        columns[i] = np.int32(slots[((keys[i] * GOLDEN) >> np.uint64(40)) & mask] & 0xFFFFFF)
-        if columns[i]:
-            fetch(known.keys, columns[i] - 1)
-            fetch(known.idf, columns[i] - 1)
-    for i in range(len(keys)):
-        if columns[i]:
-            columns[i] = np.int64(slots[_place(slots, known.keys, keys[i])] & 0xFFFFFF)
-        columns[i] -= 1
 
 
 class Rows(NamedTuple):

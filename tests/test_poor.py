@@ -113,10 +113,10 @@ def with_code_of(home):
     """The office's folder, with what this machine has compiled already in a folder of it."""
     from numba.core.caching import _CacheLocator  # which alone knows the names
 
-    from models import kernel
+    from models import kernel, lookup
     from triage import marks, segment, tree
 
-    for module in (kernel, marks, segment, tree):
+    for module in (kernel, lookup, marks, segment, tree):
         source = Path(module.__file__)
         shutil.copytree(source.parent / "__pycache__", home / "compiled" / _CacheLocator.get_suitable_cache_subpath(source), dirs_exist_ok=True)
     return home

@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from triage.errors import TaxonomyError
 from triage.normalise import HAN, normalise
 from triage.taxonomy import DATA
 from triage.tokens import DICTIONARY, Segmenter, read_dictionary
+from triage.tree import longest, of_words
 
 NOT_A_WORD = re.compile(rf"(?:[^A-Za-z0-9{HAN} ]+|(?<![A-Za-z0-9])[0-9]+(?![A-Za-z0-9]))+")
 
@@ -155,3 +157,19 @@ def test_an_office_adds_its_own_words(tmp_path):
     path = tmp_path / "dictionary.txt"
     path.write_text("# 本地\n云岭湾新区 50\n", "utf-8")
     assert "云岭湾新区" in Segmenter(path).tokens("我住云岭湾新区")
+
+
+def test_a_slot_never_hides_a_way_on():
+    words = ["".join(map(chr, range(0x4E00 + 37 * start, 0x4E00 + 37 * start + length))) for start in range(60) for length in (1, 2, 5)]
+    slots = of_words(words)
+    for number, word in enumerate(words, 1):
+        assert longest(np.array([*map(ord, word), 0x20], np.uint32), 0, slots) == (number, len(word))
+
+
+def test_more_words_than_a_slot_can_number_are_refused(tmp_path):
+    with pytest.raises(TaxonomyError, match="guards and departments: 65536 words"):
+        of_words([f"单位{number}" for number in range(65_536)])
+    path = tmp_path / "dictionary.txt"
+    path.write_text("".join(f"词{number} {number}\n" for number in range(1, 65_600)), "utf-8")
+    with pytest.raises(TaxonomyError, match=r"dictionary.txt: with jieba's \d+ different frequencies"):
+        Segmenter(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.compiled import compiled
-from triage.tree import WORD, ask, edge, place
+from triage.tree import ask, edge, may_go_on, place, word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,12 +85,12 @@ def _routes(codes: Codes, kinds: Marks, tree: Tree) -> NDArray[np.int64]:
             continue
         likeliest, stop, here = -np.inf, at + 1, at
         above, goes_on = TOP, True
-        while goes_on and kinds[here] == CUT:
+        while goes_on:
             above = place(slots, edge(above, codes[here])) + np.uint64(1)
-            slot = slots[above - np.uint64(1)]
-            word, goes_on, here = (slot >> np.uint64(1)) & WORD, slot & np.uint64(1) != 0, here + 1
-            if word and logs[word] + best[here] >= likeliest:
-                likeliest, stop = logs[word] + best[here], here
+            slot, here = slots[above - np.uint64(1)], here + 1
+            if word(slot) and logs[word(slot)] + best[here] >= likeliest:
+                likeliest, stop = logs[word(slot)] + best[here], here
+            goes_on = kinds[here] == CUT and may_go_on(slot, codes[here])
         best[at] = likeliest if likeliest > -np.inf else unknown + best[at + 1]
         ends[at] = stop
     return ends
@@ -138,7 +138,7 @@ def _is_word(codes: Codes, begin: int, end: int, slots: NDArray[np.uint64]) -> b
         slot = slots[above - np.uint64(1)]
         if not slot:
             return False
-    return bool((slot >> np.uint64(1)) & WORD != 0)
+    return bool(word(slot) != 0)
 
 
 @compiled

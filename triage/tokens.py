@@ -67,12 +67,16 @@ class Segmenter:
 def _tree(own: list[tuple[str, int]]) -> Tree:
     """The dictionary of jieba with an office's own words, as ``add_word`` of rjieba: a word that stands there has its frequency replaced."""
     from triage.segment import Tree
-    from triage.tree import grow
+    from triage.tree import MOST_WORDS, grow
 
     with np.load(JIEBA, allow_pickle=False) as file:
         jieba = dict(file)
     parents, characters, frequencies, total = _with_own(jieba, own)
     different, which = np.unique(frequencies, return_inverse=True)  # 0 is the first: most prefixes are no words
+    if len(different) > MOST_WORDS:
+        raise TaxonomyError(
+            f"{DICTIONARY}: with jieba's {len(different)} different frequencies of words. Allowed are {MOST_WORDS}. Round the frequencies: words of like frequency are cut alike."
+        )
     logs = np.array([math.log(frequency) - math.log(total) if frequency else 0.0 for frequency in different.tolist()])  # to the last bit as jieba's
     slots = np.zeros(1 << (2 * len(parents)).bit_length(), np.uint64)
     grow(slots, parents, characters, which)

@@ -1,7 +1,7 @@
 """A tree of prefixes in one array, and words looked up in it, compiled. Import it late: it needs numba.
 
-A slot is a hashed edge: 22 bits of the place of the one above + 1 (0 at the top), 21 of character, 20 that say which word ends here (0: none),
-and one that says whether the tree goes on.
+A slot is a hashed edge: 22 bits of the place of the one above + 1 (0 at the top), 21 of character, 16 that say which word ends here (0: none),
+and 5 of which one is set for each character that goes on from here, by its code modulo 5: most that do not go on are told without a look at memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from models.ahead import fetch
 from models.compiled import compiled
+from triage.errors import TaxonomyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     Slots = NDArray[np.uint64]
 
-WORD = np.uint64(0xFFFFF)
+MOST_WORDS = 0xFFFF
+NEXT = np.uint64(5)
 
 
 @compiled
@@ -50,20 +52,34 @@ def edge(above: np.uint64, code: int) -> np.uint64:
 
 
 @compiled
+def word(slot: np.uint64) -> np.uint64:
+    """The word that ends at a slot, 0 for none."""
+    return (slot >> NEXT) & np.uint64(MOST_WORDS)
+
+
+@compiled
+def may_go_on(slot: np.uint64, code: int) -> bool:
+    """Whether there may be an edge from here by a character; where this is false there is none."""
+    return bool((slot >> (np.uint64(code) % NEXT)) & np.uint64(1) != 0)
+
+
+@compiled
 def grow(slots: Slots, parents: NDArray[np.int64], characters: NDArray[np.int64], words: NDArray[np.int64]) -> None:
     """Enter a tree whose node ``i + 1`` has the parent ``parents[i]`` and is the end of ``words[i]``, 0 for none; parents come first."""
     places = np.zeros(len(parents) + 1, np.uint64)
     for i in range(len(parents)):
         here = edge(places[parents[i]], characters[i])
         at = place(slots, here)
-        slots[at] = (here << np.uint64(21)) | (np.uint64(words[i]) << np.uint64(1))
+        slots[at] = (here << np.uint64(21)) | (np.uint64(words[i]) << NEXT)
         places[i + 1] = at + np.uint64(1)
         if parents[i]:
-            slots[places[parents[i]] - np.uint64(1)] |= np.uint64(1)
+            slots[places[parents[i]] - np.uint64(1)] |= np.uint64(1) << (np.uint64(characters[i]) % NEXT)
 
 
 def of_words(words: Sequence[str]) -> Slots:
-    """A tree of words; the first is word 1."""
+    """A tree of words; the first is word 1. Raises TaxonomyError for more than a slot can number."""
+    if len(words) > MOST_WORDS:
+        raise TaxonomyError(f"guards and departments: {len(words)} words and names. Allowed are {MOST_WORDS}. Remove those that no letter uses.")
     nodes: dict[tuple[int, str], int] = {}
     ends: dict[int, int] = {}
     for number, word in enumerate(words, 1):
@@ -80,11 +96,11 @@ def of_words(words: Sequence[str]) -> Slots:
 @compiled
 def longest(codes: NDArray[np.uint32], at: int, slots: Slots) -> tuple[np.int64, int]:
     """The longest word that begins at a character, 0 for none, and where it ends."""
-    word, stop, here, above, goes_on = np.int64(0), at, at, np.uint64(0), True
-    while goes_on and here < len(codes):
+    found, stop, here, above, goes_on = np.int64(0), at, at, np.uint64(0), True
+    while goes_on:
         above = place(slots, edge(above, codes[here])) + np.uint64(1)
-        slot = slots[above - np.uint64(1)]
-        here, goes_on = here + 1, slot & np.uint64(1) != 0
-        if (slot >> np.uint64(1)) & WORD:
-            word, stop = np.int64((slot >> np.uint64(1)) & WORD), here
-    return word, stop
+        slot, here = slots[above - np.uint64(1)], here + 1
+        if word(slot):
+            found, stop = np.int64(word(slot)), here
+        goes_on = here < len(codes) and may_go_on(slot, codes[here])
+    return found, stop

@@ -1,7 +1,7 @@
 """A tree of prefixes in one array, and words looked up in it, compiled. Import it late: it needs numba.
 
 A slot is a hashed edge: 22 bits of the place of the one above + 1 (0 at the top), 21 of character, 16 that say which word ends here (0: none),
-and 5 of which one is set for each character that goes on from here, by its code modulo 5: most that do not go on are told without a look at memory.
+and 5 of which one is set for each character that goes on from here, by its code modulo 5: many that do not go on are told without a look at memory.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ holds the two ways together. Whatever is not plain is left to the app.
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -18,8 +21,6 @@ from triage.errors import TriageError
 from triage.register import keys
 
 if TYPE_CHECKING:
-    import asyncio
-
     from starlette.responses import Response
     from starlette.types import Scope
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -69,6 +70,9 @@ class Straight:
     def __init__(self, front: Front, access: Access, work: Work, max_body: int) -> None:
         self._front, self._access, self._work = front, access, work
         self._largest = min(SMALL, max_body)
+        self._whole: deque[Call] = deque()  # whose bodies have come
+        self._now: Call
+        self._busy = False
 
     def takes(self, cycle: RequestResponseCycle) -> bool:
         """Whether a request is, by its head, a plain call."""
@@ -91,30 +95,61 @@ class Straight:
         self._front.enter(visit)
         return call
 
-    async def answer(self, call: Call) -> None:
-        """Answer a call whose body has come."""
-        logs.request_id.set(call.visit.id)
-        try:
-            await self._access.freshen()
-            call.told = self._access.let_in(call.scope)
-            answer = _decided(await self._waiting(call))
-        except TriageError as error:
-            answer = _refused(problems.of(error))
-        finally:  # first, since who has an answer sends the next call
-            self._front.leave(call.visit)
-        call.send(*answer)
-
-    def end(self, call: Call, answered: asyncio.Task[None]) -> None:
-        """A call was answered, or failed, or its client went away."""
-        if not answered.cancelled() and (error := cast("Exception", answered.exception())):
-            logs.request_id.set(call.visit.id)
-            call.cycle.logger.error("Exception in the straight way", exc_info=error)
-            call.send(*_refused(problems.unforeseen(error)))
-        self._front.account(call.scope, call.visit)
+    def answer(self, call: Call) -> None:
+        """Answer a call whose body has come; those that come in the same turn of the loop are read together."""
+        self._whole.append(call)
+        if not self._busy:
+            self._go_on()
 
     def lost(self, call: Call) -> None:
         """The client went away before its call had come whole."""
         self._front.leave(call.visit)
+        self._front.account(call.scope, call.visit)
+
+    def _go_on(self) -> None:
+        self._busy = bool(self._whole)
+        if self._busy:  # a task, since it may wait for the keys, and since it holds what nobody foresaw
+            asyncio.get_running_loop().create_task(self._turn()).add_done_callback(self._end)
+
+    async def _turn(self) -> None:
+        self._now = self._whole.popleft()
+        await self._access.freshen()
+        self._ask(self._now)
+        while self._whole:
+            self._now = self._whole.popleft()
+            self._ask(self._now)
+
+    def _end(self, turn: asyncio.Task[None]) -> None:
+        if turn.cancelled():  # the server ends at once
+            return
+        if error := turn.exception():
+            self._fail(self._now, cast("Exception", error))
+        self._go_on()
+
+    def _ask(self, call: Call) -> None:
+        logs.request_id.set(call.visit.id)
+        try:
+            call.told = self._access.let_in(call.scope)
+            self._waiting(call).add_done_callback(partial(self._decided, call))
+        except TriageError as error:
+            self._close(call, _refused(problems.of(error)))
+
+    def _decided(self, call: Call, waiting: asyncio.Future[bytes]) -> None:
+        if waiting.cancelled():  # the client went away
+            self.lost(call)
+        elif error := waiting.exception():
+            self._fail(call, cast("Exception", error))
+        else:
+            self._close(call, _decision(waiting.result()))
+
+    def _fail(self, call: Call, error: Exception) -> None:
+        logs.request_id.set(call.visit.id)
+        call.cycle.logger.error("Exception in the straight way", exc_info=error)
+        self._close(call, _refused(problems.unforeseen(error)))
+
+    def _close(self, call: Call, answer: Answer) -> None:
+        self._front.leave(call.visit)  # first, since who has an answer sends the next call
+        call.send(*answer)
         self._front.account(call.scope, call.visit)
 
     def _waiting(self, call: Call) -> asyncio.Future[bytes]:
@@ -127,7 +162,7 @@ class Straight:
         return waiting
 
 
-def _decided(answer: bytes) -> Answer:
+def _decision(answer: bytes) -> Answer:
     return 200, [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")], answer
 
 

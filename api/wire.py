@@ -6,7 +6,6 @@ headers would fill the memory.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -92,10 +91,7 @@ class Wire(HttpToolsProtocol):
 
     def _answer(self, straight: Straight, call: Call) -> None:
         self._held = None
-        task = self.loop.create_task(straight.answer(call))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        task.add_done_callback(partial(straight.end, call))
+        straight.answer(call)
 
     def _expect(self) -> None:
         """A request is on its way."""

@@ -89,9 +89,10 @@ class Line:
         if self._busy:
             asyncio.get_running_loop().create_task(self._turn()).add_done_callback(self._end)
 
-    async def _turn(self) -> list[Any]:
+    async def _turn(self) -> None:
         self._now = self._next()
-        return await self._decide(self._now) if self._now else []
+        if self._now:
+            self._settle(self._now, await self._decide(self._now))
 
     def _next(self) -> list[Call]:
         """Who comes now: the first in line, and who stands behind with the same desk while there is room."""
@@ -105,13 +106,13 @@ class Line:
             room -= self._room if call.alone else self._size(call)
         return calls
 
-    def _end(self, turn: asyncio.Task[list[Any]]) -> None:
+    def _end(self, turn: asyncio.Task[None]) -> None:
+        if turn.cancelled():  # the server ends at once
+            return
         error = turn.exception()
-        if error is None:
-            self._settle(self._now, turn.result())
-        elif len(self._now) == 1:
+        if error and len(self._now) == 1:
             _answer(self._now[0], error=error)
-        else:  # one of them failed: let each stand for itself
+        elif error:  # one of them failed: let each stand for itself
             for call in reversed(self._now):
                 call.alone = True
                 self._calls.appendleft(call)

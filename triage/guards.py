@@ -121,11 +121,13 @@ def _above(code: str, departments: Mapping[str, Department]) -> list[str]:
 
 
 def _table(words: dict[str, list[tuple[str, str]]], units: dict[str, list[tuple[str, str]]]) -> Table:
-    from triage.marks import BLAMES, CLAUSE_END, FILL, QUALIFIES, SPARES, TELLS, Table
+    from triage.marks import BEGINS_UNIT, BEGINS_WORD, BLAMES, CLAUSE_END, FILL, QUALIFIES, SPARES, TELLS, Table
     from triage.tree import of_words
 
     kinds = np.array([FILL if chr(code).isspace() or chr(code) in _FILL else 0 for code in range(0x10000)], np.uint8)
     kinds[[ord(character) for character in _CLAUSE_ENDS]] = CLAUSE_END
+    for kind, known in ((BEGINS_WORD, words), (BEGINS_UNIT, units)):
+        kinds[[ord(word[0]) for word in known if ord(word[0]) < len(kinds)]] |= kind
     told = {BLAMES: SPEAKING, TELLS: {DEMAND, DANGER}, QUALIFIES: {DEMAND, LITIGATION, DANGER, PAST, DENIED}, SPARES: {PRAISE}}
     asks = np.array([sum(ask for ask, those in told.items() if any(kind in those for kind, _ in meanings)) for meanings in words.values()], np.uint8)
     return Table(of_words(list(words)), of_words(list(units)), asks, kinds)

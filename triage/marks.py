@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     Marks = NDArray[np.int32]
 
-FILL, CLAUSE_END = 1, 2  # what a character is: one that may stand inside a word, or the end of a clause
+FILL, CLAUSE_END, BEGINS_WORD, BEGINS_UNIT = (
+    1,
+    2,
+    4,
+    8,
+)  # what a character is: one that may stand inside a word, the end of a clause, where a word or a unit may begin
 TELLS, BLAMES = 1, 2  # why a letter is worth a closer look: by itself, or if it names a unit
 QUALIFIES, SPARES = 4, 8  # words that count away from units too: in a letter that tells, or for the units of their clause
 
@@ -26,7 +31,7 @@ class Table(NamedTuple):
     """What to look for.
 
     ``words`` and ``units`` are trees (``triage.tree``); the units are numbered on after the words. ``asks`` says of each word what it is a
-    reason for, ``kinds`` what each character of the basic plane is.
+    reason for, ``kinds`` what each character of the basic plane is, as the sum of what it may be.
     """
 
     words: Slots
@@ -41,18 +46,24 @@ def _squeezed(codes: NDArray[np.uint32], kinds: NDArray[np.uint8], out: NDArray[
     n = clause = 0
     for i in range(len(codes)):
         kind = kinds[codes[i]] if codes[i] < len(kinds) else 0
-        if kind != FILL:
-            clause += kind == CLAUSE_END
+        if not kind & FILL:
+            clause += kind & CLAUSE_END != 0
             out[n], clauses[n] = codes[i], clause
             n += 1
     return n
 
 
 @compiled
-def _find(codes: NDArray[np.uint32], clauses: Marks, tree: Slots, first: int, out: Marks, n: int) -> int:
-    """Write the words met, each the longest at its place; returns how many marks there are now."""
-    at = 0
+def _find(codes: NDArray[np.uint32], clauses: Marks, tree: Slots, kinds: NDArray[np.uint8], out: Marks, where: tuple[int, int, int]) -> int:
+    """Write the words met, each the longest at its place; returns how many marks there are now.
+
+    ``where``: the kind of the characters that they begin with, the number of the first of them, and how many marks there are already.
+    """
+    (begins, first, n), at = where, 0
     while at < len(codes):
+        if codes[at] < len(kinds) and not kinds[codes[at]] & begins:  # as most
+            at += 1
+            continue
         word, stop = longest(codes, at, tree)
         if word:
             out[n, 0], out[n, 1], out[n, 2], out[n, 3] = at, stop, first + word - 1, clauses[at]
@@ -98,11 +109,11 @@ def marked(
     for row in range(len(bounds) - 1):
         squeezed = room[: _squeezed(codes[bounds[row] : bounds[row + 1]], kinds, room, clauses)]
         first, asked = n, 0
-        blamed = n = _find(squeezed, clauses, words, 0, out, n)
+        blamed = n = _find(squeezed, clauses, words, kinds, out, (BEGINS_WORD, 0, n))
         for mark in range(first, n):
             asked |= asks[out[mark, 2]]
         if asked & BLAMES:
-            n = _find(squeezed, clauses, units, len(asks), out, n)
+            n = _find(squeezed, clauses, units, kinds, out, (BEGINS_UNIT, len(asks), n))
         anywhere = SPARES | (QUALIFIES if asked & TELLS else 0)
         places[row + 1] = n = _kept(out, (first, blamed, n), asks, anywhere) if n > blamed or asked & TELLS else first
     return out[:n], places

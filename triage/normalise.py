@@ -30,8 +30,6 @@ MAX_ROUNDS = 8  # real letters need two; a text built to be unwrapped for ever l
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
-_STARTS = "\x00-\x7f\u4e00-\u9fff、。《》“”"  # stay as they are and join nothing before them, so a text may be cut there
-_OTHER_FORMS = re.compile(f"[{_STARTS}]?[^{_STARTS}]+")
 _STACKED_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
 _EXCEL_ESCAPE = re.compile(r"_x00(?:0[0-9A-Fa-f]|1[0-9A-Fa-f]|7[Ff])_")
 _AMPERSAND = re.compile(r"&(?:amp;|#0*38;|#[xX]0*26;)+")
@@ -77,7 +75,7 @@ def compatibility_forms(text: str) -> str:
     >>> compatibility_forms("１２３，㎡　⼀①")
     '123,m2 一1'
     """
-    return _OTHER_FORMS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    return unicodedata.normalize("NFKC", text)  # which asks first whether there is anything to do
 
 
 def stacked_marks(text: str) -> str:

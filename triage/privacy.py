@@ -24,6 +24,7 @@ BANK_CARD = re.compile(r"(?<![0-9A-Za-z.])[1-9]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 
 PATTERNS = (IDENTITY_NUMBER, OLD_IDENTITY_NUMBER, MOBILE_PHONE, LAND_LINE, BANK_CARD, EMAIL)
+_ANY = re.compile("|".join(pattern.pattern for pattern in PATTERNS))
 _MASKS = re.compile(r"\*{2,}")
 _RUN = re.compile(r"[\dA-Za-z@._%+() -]{5,}")  # all that a pattern takes or looks at stands in one such run
 _WORTH_LOOKING = re.compile(r"\d(?:[ -]?\d){6}|@")
@@ -40,11 +41,10 @@ def mask(text: str) -> str:
 
 
 def _mask_run(found: re.Match[str]) -> str:
-    run, before = found[0], ""
+    run = found[0]
     if _WORTH_LOOKING.search(run) is None:
         return run
-    while run != before:  # a masked number may have stood in the way of its neighbour
-        before = run
+    while _ANY.search(run):  # a masked number may have stood in the way of its neighbour
         for pattern in PATTERNS:
             run = pattern.sub(MASK, run)
     return run

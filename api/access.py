@@ -66,6 +66,9 @@ class Caller:
         return self.role != "intake" or source == self.name
 
 
+_ANYBODY = Caller(LOCAL, "steward", keys.ROLES["steward"])
+
+
 def caller_of(request: Request) -> Caller:
     """Who makes this request. Raises RefusedError when nobody was let in: a route that the gate does not guard answers nobody."""
     caller = request.scope.get("state", {}).get("caller")
@@ -101,12 +104,12 @@ class Access:
     def _admit(self, scope: Scope) -> tuple[Caller, dict[str, str]]:
         known = self._keyring.known
         if known is None:
-            if not _is_local(scope) and self._keyring.refused:
+            if not _is_local(scope, _headers(scope)) and self._keyring.refused:
                 raise self._keyring.refused
             return Caller(LOCAL, "", frozenset({keys.CLASSIFY}), refused=self._keyring.refused), {}
         if not known:
             _check_local(scope)
-            return Caller(LOCAL, "steward", keys.ROLES["steward"]), {}
+            return _ANYBODY, {}
         key = self._key(known, scope)
         standing = self.calls.take(key.id)
         told = _told(self.calls, standing)
@@ -217,21 +220,20 @@ def _is_open(scope: Scope) -> bool:
 
 
 def _check_local(scope: Scope) -> None:
-    if not _is_local(scope):
+    headers = _headers(scope)
+    if not _is_local(scope, headers):
         raise RefusedError(
             "service: has no keys, so it answers this machine alone. Other machines need a key. Run `triage keys create NAME --role intake`.",
             kind="no-keys",
             status=403,
         )
-    headers = _headers(scope)
     origin = headers.get(b"origin")
     if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"} or (origin and origin.partition(b"//")[2] != headers.get(b"host")):
         raise RefusedError("Origin: a page of another site asked for this call. Only pages of this service may. Use a key.", kind="cross-site", status=403)
 
 
-def _is_local(scope: Scope) -> bool:
+def _is_local(scope: Scope, headers: dict[bytes, bytes]) -> bool:
     """Whether a program on this machine calls, by a local name (a page may rebind a name of its own to 127.0.0.1), and not as somebody's proxy."""
-    headers = _headers(scope)
     return _is_loopback(_address(scope)) and _is_local_name(headers.get(b"host", b"localhost")) and headers.keys().isdisjoint(FORWARDED)
 
 

@@ -34,10 +34,11 @@ def content_of(body: bytes) -> Any:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _refusal(body) from None
+    if _is_flat(content, body):
+        return content
     if _is_deeper(content, DEEPEST):
         raise _too_deep()
-    if not _is_flat(content, body):
-        _ONCE.decode(body.decode())  # of a field that stands twice every other reader takes the last
+    _ONCE.decode(body.decode())  # of a field that stands twice every other reader takes the last
     return content
 
 

@@ -35,15 +35,15 @@ class Call:
     done: asyncio.Future[Any]
     decisions: list[Decision] = field(default_factory=list)
     alone: bool = False
+    characters: int = field(init=False)  # how much there is to read
+
+    def __post_init__(self) -> None:
+        self.characters = sum([LETTER + len(letter.title) + len(letter.body) for letter in self.letters])
 
     def next(self) -> Sequence[Letter]:
         """The letters that come now."""
         begin = len(self.decisions)
         return self.letters[begin : begin + PIECE]
-
-    def characters(self) -> int:
-        """How much there is to read."""
-        return sum([LETTER + len(letter.title) + len(letter.body) for letter in self.letters])
 
 
 class Work:
@@ -51,13 +51,13 @@ class Work:
 
     def __init__(self, figures: Figures) -> None:
         self._thread = ThreadPoolExecutor(1, "desk")
-        self._short = Line(SHORT, Call.characters, _here, figures)
+        self._short = Line(SHORT, lambda call: call.characters, _here, figures)
         self._long = Line(PIECE, lambda call: len(call.next()), self._apart, figures)
 
     def decide(self, desk: Desk, letters: Sequence[Letter], render: Callable[[list[Decision]], Any]) -> asyncio.Future[Any]:
         """What ``render`` makes of the decisions, in the order of the letters; all of one desk. It is called where they are decided."""
         call = Call(letters, desk, render, asyncio.get_running_loop().create_future())
-        line = self._short if call.characters() <= SHORT else self._long
+        line = self._short if call.characters <= SHORT else self._long
         line.put(call)
         return call.done
 

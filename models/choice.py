@@ -37,3 +37,18 @@ def choose(chances: NDArray[np.float32], groups: NDArray[np.int64]) -> NDArray[n
                 other, next_most = label, chances[row, label]
         choice[row, 0], choice[row, 1] = best, other
     return choice
+
+
+@compiled
+def likely(chances: NDArray[np.float32], floor: float, chosen: int, out: NDArray[np.int64]) -> int:
+    """Write the labels from a probability on, and the chosen one whatever its probability, likeliest first; of equal ones the first. Returns how many."""
+    n = 0
+    for label in range(len(chances)):
+        if chances[label] >= floor or label == chosen:
+            at = n
+            while at > 0 and chances[out[at - 1]] < chances[label]:
+                out[at] = out[at - 1]
+                at -= 1
+            out[at] = label
+            n += 1
+    return n

@@ -7,6 +7,7 @@ is a span of the matrix's columns with the labels they stand for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from models.features import Vocabulary, Words
     from models.judging import Judged, Question
     from models.weights import Weights
+
+    Scored = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,18 @@ class Reading:
 class Judgement(NamedTuple):
     """What the model says of a letter.
 
-    ``chances`` are the probabilities of all heads side by side, ``chosen`` and ``runner_up`` numbers of the asked head's labels; ``why`` are the
-    terms that moved the log-odds of the chosen one most, strongest first, a quarter of them those against it; each stands in the letter.
+    ``candidates`` are numbers of the asked head's labels with their probabilities, likeliest first; the one at ``chosen`` is to be acted on,
+    ``runner_up`` is the likeliest other label. ``best`` has each head's likeliest. ``terms`` are those that moved the log-odds of the chosen
+    one most, by ``moves``, strongest first, a quarter of them those against it; each stands in the letter.
     """
 
     known: float
-    chances: list[float]
+    candidates: list[Scored]
     chosen: int
-    runner_up: int
-    why: list[tuple[str, float]]
+    runner_up: Scored
+    best: list[Scored]
+    terms: list[str]
+    moves: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +114,17 @@ class CategoryModel:
         """What ``models.judging.judge`` is to answer: what ``head`` says of each letter, and why; see ``models.choice`` for ``groups``."""
         from models.judging import Question
 
-        return Question(self.vocabulary.index, self.weights, self._curves, self.heads.index(head), groups, limit)
+        return Question(self.vocabulary.index, self.weights, self._curves, self.heads.index(head), groups, head.candidate_floor, limit)
 
 
-def judgements(found: Judged, codes: NDArray[np.uint32]) -> list[Judgement]:
+def judgements(found: Judged, codes: NDArray[np.uint32], n_heads: int) -> list[Judgement]:
     """What was judged of each letter, with the terms that stand in ``codes``. A term that is part of a stronger one of the same sign is told with it."""
-    text = codes.tobytes().decode("utf-32-le")
-    return [
-        Judgement(known, chances, chosen, runner_up, [(text[begin:end], move) for (begin, end), move in zip(spans, moves, strict=True) if end])
-        for known, chances, (chosen, runner_up), spans, moves in zip(*(column.tolist() for column in found), strict=True)
-    ]
+    text, ends, known, places = codes.tobytes().decode("utf-32-le"), found.ends.tolist(), found.known.tolist(), found.places.tolist()
+    scored = list(zip(found.labels.tolist(), found.chances.tolist(), strict=True))
+    begins, stops, moves = found.spans[:, :, 0].tolist(), found.spans[:, :, 1].tolist(), found.moves.tolist()
+    judged = []
+    for row, (begin, end) in enumerate(pairwise(ends)):
+        other = end - n_heads - 1
+        terms = [text[start:stop] for start, stop in zip(begins[row], stops[row], strict=True) if stop]
+        judged.append(Judgement(known[row], scored[begin:other], places[row], scored[other], scored[other + 1 : end], terms, moves[row][: len(terms)]))
+    return judged

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models import learning, linear, search
+from models.choice import likely
 from models.classifier import judgements
 from models.features import words
 from models.judging import judge
@@ -60,19 +61,30 @@ def test_an_unknown_letter_is_known_to_be_unknown(fitted):
 def test_why_adds_up_with_the_margin(fitted):
     model, batch = fitted.model, words([BATCH[0]])
     reading, head = model.read(batch), model.head("category")
-    judged = judgements(judge(batch.arrays, model.asked(head, np.arange(len(head.labels)), limit=4_000)), batch.codes)[0]
-    unit = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power
-    moved = float(reading.margins[0, judged.chosen] - model.weights.intercepts[judged.chosen]) * unit
-    assert sum(move for _, move in judged.why) == pytest.approx(moved, abs=0.05)
+    judged = judgements(judge(batch.arrays, model.asked(head, np.arange(len(head.labels)), limit=4_000)), batch.codes, len(model.heads))[0]
+    unit, label = head.curve.scale / float(reading.margins[0].std()) ** head.curve.power, judged.candidates[judged.chosen][0]
+    moved = float(reading.margins[0, label] - model.weights.intercepts[label]) * unit
+    assert sum(judged.moves) == pytest.approx(moved, abs=0.05)
 
 
-def test_a_judgement_says_what_the_scores_say(fitted):
+@pytest.mark.parametrize("floor", [0.0, 0.2, 0.999])
+def test_a_judgement_says_what_the_scores_say(fitted, floor):
     model, batch = fitted.model, words([*BATCH, []])
-    judged = judgements(judge(batch.arrays, model.asked(model.head("category"), np.arange(3))), batch.codes)
-    assert np.array_equal([one.chances for one in judged], model.read(batch).probabilities)
-    assert [one.chosen for one in judged] == model.read(batch).probabilities.argmax(axis=1).tolist()
-    assert all(one.chosen != one.runner_up for one in judged)
-    assert judged[-1].why == []
+    question, probabilities = model.asked(model.head("category"), np.arange(3))._replace(floor=floor), model.read(batch).probabilities
+    judged = judgements(judge(batch.arrays, question), batch.codes, len(model.heads))
+    for one, chances in zip(judged, probabilities, strict=True):
+        order = sorted(range(3), key=lambda label, chances=chances: -chances[label])
+        told = [(label, pytest.approx(chances[label], abs=6e-5)) for label in order]
+        assert one.candidates == [scored for scored in told if chances[scored[0]] >= floor or scored[0] == order[0]]
+        assert (one.chosen, one.runner_up, one.best) == (0, told[1], [told[0]])
+    assert judged[-1].terms == judged[-1].moves == []
+
+
+def test_who_is_chosen_is_a_candidate_whatever_its_probability():
+    out = np.empty(4, np.int64)
+    chances = np.array([0.30, 0.35, 0.05, 0.30], np.float32)
+    for floor, chosen, told in ((0.2, 1, [1, 0, 3]), (0.2, 2, [1, 0, 3, 2]), (0.32, 3, [1, 3]), (0.9, 0, [0])):
+        assert out[: likely(chances, floor, chosen, out)].tolist() == told
 
 
 def test_what_most_letters_have_stands_first(fitted):

@@ -49,10 +49,13 @@ class Desk:
         self._labels = {label.code: label for label in routing.labels(list(taxonomy.departments), taxonomy)}
         if stored:
             _check_fits(stored, taxonomy, segmenter)
-            self._heads = stored.model.head(CATEGORY), stored.model.head(PURPOSE)
-            self._spans = self._heads[0].span, self._heads[1].span
-            self._question = stored.model.asked(self._heads[0], routing.desks(self._heads[0].labels, taxonomy))
-            self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in self._heads[0].labels]
+            model = stored.model
+            category, purpose = model.head(CATEGORY), model.head(PURPOSE)
+            self._question = model.asked(category, routing.desks(category.labels, taxonomy))
+            self._n_heads = len(model.heads)
+            self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in category.labels]
+            self._thresholds = category.send_thresholds
+            self._purposes, self._purpose = [(code, taxonomy.purposes[code].name) for code in purpose.labels], model.heads.index(purpose)
 
     def decide(self, letters: Sequence[Letter]) -> list[Decision]:
         """One decision a letter, in order; each the same alone and in any batch."""
@@ -65,46 +68,34 @@ class Desk:
         words, judged, signs = self.segmenter.judged(*texts, titled, (TITLE_COUNTS, OPENING), self._question)
         findings = self.guards.read(*texts)
         decisions = []
-        for letter, judgement, seen, found in zip(letters, judgements(judged, words), signs.tolist(), findings, strict=True):
+        for letter, judgement, seen, found in zip(letters, judgements(judged, words, self._n_heads), signs.tolist(), findings, strict=True):
             why_not = readable.why_not(letter.text, seen, judgement.known)
             decisions.append(self._not_classified(letter, why_not) if why_not else self._decided(letter, judgement, found))
         return decisions
 
     def _decided(self, letter: Letter, judged: Judgement, findings: Findings) -> Decision:
-        (head, purposes), chosen = self._heads, judged.chosen
-        of_category, of_purpose = self._spans
-        chances = judged.chances[of_category]
-        likely = [number for number, chance in enumerate(chances) if chance >= head.candidate_floor]
-        if chosen not in likely:
-            likely.append(chosen)
-        likely.sort(key=chances.__getitem__, reverse=True)
-        candidates = [self._category(number, chances[number]) for number in likely]
-        category, second = candidates[likely.index(chosen)], self._category(judged.runner_up, chances[judged.runner_up])
-        way = routing.route(routing.Judged(category, second, head.send_thresholds[chosen], findings), self.taxonomy, self.guards)
+        candidates = [CategoryScore(*self._names[label], chance) for label, chance in judged.candidates]
+        category, (label, chance) = candidates[judged.chosen], judged.runner_up
+        second, threshold = CategoryScore(*self._names[label], chance), self._thresholds[judged.candidates[judged.chosen][0]]
+        purpose, chance = judged.best[self._purpose]
+        way = routing.route(routing.Judged(category, second, threshold, findings), self.taxonomy, self.guards)
         return Decision(
             letter=letter.id,
             category=category,
             candidates=tuple(candidates),
-            purpose=self._purpose(purposes.labels, judged.chances[of_purpose]),
+            purpose=PurposeScore(*self._purposes[purpose], chance),
             lead=self._labels[way.lead],
             co_handlers=tuple([self._labels[code] for code in way.co_handlers]),
             disposition=way.disposition,
             needs_review=way.needs_review,
             reasons=tuple(way.reasons),
-            why=tuple([Term(*moved) for moved in judged.why]),
+            why=tuple(map(Term, judged.terms, judged.moves)),
             model=self.version,
             taxonomy=self.taxonomy.version,
         )
 
     def _not_classified(self, letter: Letter, reason: Reason) -> Decision:
         return Decision(letter.id, None, (), None, None, (), None, True, (reason,), (), self.version, self.taxonomy.version)
-
-    def _category(self, number: int, probability: float) -> CategoryScore:
-        return CategoryScore(*self._names[number], round(probability, 4))
-
-    def _purpose(self, codes: Sequence[str], probabilities: list[float]) -> PurposeScore:
-        best = probabilities.index(max(probabilities))
-        return PurposeScore(codes[best], self.taxonomy.purposes[codes[best]].name, round(probabilities[best], 4))
 
     @property
     def version(self) -> str | None:

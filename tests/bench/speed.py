@@ -80,7 +80,7 @@ def stages(desk, letters, batch):
         words = timed("segment", lambda lines=lines: desk.segmenter.words(*lines))
         timed("features and scores", lambda words=words: model.read(words))
         judged = timed("the same, choice and why", lambda words=words: judge(words.arrays, desk._question))
-        timed("terms as text", lambda words=words, judged=judged: judgements(judged, words.codes))
+        timed("terms as text", lambda words=words, judged=judged: judgements(judged, words.codes, len(model.heads)))
         timed("guards", lambda texts=texts: desk.guards.read(*texts))
         timed("readable", lambda words=words, texts=texts: counts(*words.arrays, *texts))
     spent["choice and why"] = max(0.0, spent.pop("the same, choice and why") - spent["features and scores"])

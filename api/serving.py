@@ -52,20 +52,24 @@ def _serve(listening: socket.socket, workers: int, known: Settings, host: str) -
     for number in STOP:
         signal.signal(number, _leave)
     with porter.answering(listening):
+        logs.write("info", "starting", address=_address(listening))
         _mind_compiled_code()
         notice = access.check_address(host, known)  # an older register is brought up to date here, which may take a while
         desk = _desk()
     figures = Figures(workers)
     crew = Crew(workers, figures, lambda _, lifeline: run(desk, known, figures, listening, lifeline))
-    address, port = listening.getsockname()[:2]
-    ready = f"http://{f'[{address}]' if ':' in address else address}:{port}/docs"
 
     def told() -> None:
-        logs.write("info", "ready", address=ready, workers=workers, model=desk.version)
+        logs.write("info", "ready", address=f"{_address(listening)}/docs", workers=workers, model=desk.version)
         if notice:
             logs.write("warning", "keys", notice=notice)
 
     return crew.keep(listening, told)
+
+
+def _address(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 def _mind_compiled_code() -> None:

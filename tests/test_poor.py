@@ -1,16 +1,18 @@
 """The service and the commands where little is as one would wish: full disks, another user, nothing that can be written, hardly a moment to run in."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from offices import TRIAGE
-from served import PATIENCE, Asked, alive, free_port, serving, until
+from served import PATIENCE, Asked, Served, alive, free_port, serving, until
 
 LETTER = "包工头欠我们八个人四个月工资不给"
 ROOT = Path(__file__).parent.parent
@@ -145,3 +147,66 @@ def test_who_can_keep_no_compiled_code_is_told_so(small_home, tmp_path, as_nobod
     )
     found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert (found["compiled"]["state"], "NUMBA_CACHE_DIR" in found["compiled"]["says"]) == ("mind", True)
+
+
+@pytest.fixture(scope="module")
+def on_a_read_only_system():
+    """How to run a command where nothing can be written but what lies in a folder, given as its first argument, and in what the system keeps in memory."""
+    script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && for place in /tmp /var; do if mountpoint -q $place; then mount -o remount,bind,ro $place; fi; done && shift && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh"]
+    if os.geteuid() == 0 and shutil.which("unshare") and subprocess.run([*command, "/mnt", "true"], capture_output=True, check=False).returncode == 0:
+        return command
+    pytest.skip("only root can make a system read-only for one command, and only where mounting is allowed")
+
+
+def test_a_service_on_a_read_only_system_needs_its_office_alone(small_home, tmp_path, on_a_read_only_system):
+    home = with_code_of(shutil.copytree(small_home, tmp_path / "office"))
+    poor = {"NUMBA_CACHE_DIR": str(home / "compiled"), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert subprocess.run([*on_a_read_only_system, home, "touch", tmp_path / "else"], capture_output=True, check=False).returncode != 0
+    with serving(home, tmp_path / "log", workers=1, by=[*on_a_read_only_system, str(home)], cwd="/", **poor) as service:
+        status, _, content = service.call("/v1/letters", {"text": LETTER})
+        assert (status, json.loads(content)["decision"]["category"]["code"]) == (201, "wages")
+        assert service.status("/readyz") == 200
+        service.process.terminate()
+        assert service.process.wait(PATIENCE) == 0
+
+
+@contextlib.contextmanager
+def a_tenth_of_the_time(group):
+    """Let the processes of a group run for 10 of 100 milliseconds, as a quota of 0.1 CPU does."""
+    over = threading.Event()
+
+    def turns():
+        with contextlib.suppress(ProcessLookupError):  # they have ended
+            while not over.wait(0.09):
+                os.killpg(group, signal.SIGCONT)
+                over.wait(0.01)
+                os.killpg(group, signal.SIGSTOP)
+            os.killpg(group, signal.SIGCONT)
+
+    thread = threading.Thread(target=turns)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_service_with_a_tenth_of_a_processor_says_that_it_starts_answers_and_loses_no_worker(small_home, tmp_path):
+    port, log = free_port(), tmp_path / "log"
+    command = [TRIAGE, "serve", "--port", str(port), "--workers", "1"]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, stderr=errors, env=os.environ | {"TRIAGE_HOME": str(small_home)}, start_new_session=True)
+    with process, a_tenth_of_the_time(process.pid):
+        try:
+            asked, answers = Asked(f"http://127.0.0.1:{port}"), []
+            until(lambda: answers.append(asked.status("/readyz")) or answers[-1] == 200, "a slow service")
+            assert 503 in answers
+            service = Served(process, log)
+            assert [service.classify(LETTER)[0] for _ in range(20)] == [200] * 20
+            assert [line["worker"] for line in service.lines("worker begun")] == [0]
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()

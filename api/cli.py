@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
@@ -143,6 +144,7 @@ def ready_home() -> Path:
     return home
 
 
+@cache  # a tenth of a second for each
 def _segmenter(home: Path) -> Segmenter:
     from triage.taxonomy import path_of
     from triage.tokens import DICTIONARY, Segmenter

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from api.figures import Figures
     from api.limits import Standing
     from api.settings import Settings
 
@@ -80,9 +81,9 @@ def caller_of(request: Request) -> Caller:
 class Access:
     """Who was let in and who was not: the keys, the calls of each key, and the wrong keys of each address."""
 
-    def __init__(self, door: Door, quota: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, door: Door, calls: Limit, wrong: Limit, clock: Callable[[], float] = time.monotonic) -> None:
         self._keyring = Keyring(door, clock)
-        self.calls, self.wrong = Limit(quota, clock=clock), Limit(WRONG_KEYS, clock=clock)
+        self.calls, self.wrong = calls, wrong
         self.refusals: Counter[str] = Counter()
 
     async def freshen(self) -> None:
@@ -167,10 +168,11 @@ class Gate:
         return await self.app(scope, receive, telling if told else send)
 
 
-def install(app: FastAPI, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+def install(app: FastAPI, settings: Settings, figures: Figures, clock: Callable[[], float] = time.monotonic) -> None:
     """Put the gate before the app, and the way to the register into ``app.state.door``."""
     app.state.door = Door(settings, clock)
-    app.state.access = Access(app.state.door, settings.rate_limit, clock)
+    limits = Limit(settings.rate_limit, clock=clock, buckets=figures.calls), Limit(WRONG_KEYS, clock=clock, buckets=figures.wrong_keys)
+    app.state.access = Access(app.state.door, *limits, clock)
     app.add_middleware(Gate, access=app.state.access)
 
 

@@ -57,7 +57,7 @@ def create_app(desk: Desk, settings: Settings, figures: Figures | None = None, *
     app.include_router(metrics.router)
     _add_page(app)
     described.install(app)
-    access.install(app, settings, clock)
+    access.install(app, settings, figures, clock)
     app.state.sight = Sight(app.state.door, clock)
     _put_front_before(app, figures)
     return app

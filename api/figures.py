@@ -10,6 +10,8 @@ import mmap
 from bisect import bisect_left
 from http import HTTPStatus
 
+from api.limits import Buckets
+
 COUNTS = (
     "beats",  # seconds that the worker has been ready, as it counts them; the parent watches that they go on
     "in_work",
@@ -35,12 +37,13 @@ _ROW = len(COUNTS) + ROUTES * _ROUTE
 
 
 class Figures:
-    """The counts of ``workers`` processes; ``worker`` is whose row this process writes."""
+    """The counts of ``workers`` processes; ``worker`` is whose row this process writes. ``calls`` and ``wrong_keys`` are for limits (``api.limits``)."""
 
     def __init__(self, workers: int = 1) -> None:
         self.workers, self.worker = workers, 0
         self._numbers = memoryview(mmap.mmap(-1, workers * _ROW * 8)).cast("d")
         self._models = mmap.mmap(-1, workers * NAME)
+        self.calls, self.wrong_keys = Buckets(), Buckets()
 
     def take(self, worker: int) -> None:
         """From now on this process writes the row of ``worker``; what only a living one has begins at nothing."""

@@ -1,8 +1,10 @@
 """Who may call the service: keys, roles, limits; and without keys this machine alone."""
 
 import logging
+import os
 import signal
 import time
+from array import array
 
 import pytest
 from doors import HERE, SECRET, Clock, door, elsewhere, key, kind
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 from api import access, letters, problems
 from api.cli import app as command
 from api.crew import STOP
-from api.limits import MOST, Limit
+from api.limits import BUCKETS, PLACES, Limit
 from api.settings import Settings, SettingsError
 from triage.register import book, keys
 
@@ -200,13 +202,32 @@ def test_of_ipv6_the_network_is_one_address(desk, tmp_path):
         assert answer.status_code == 429
 
 
-def test_a_limit_forgets_whoever_was_not_heard_of_for_longest():
+def test_a_limit_gives_up_the_fullest_bucket_of_those_in_the_way():
+    clock = Clock()
+    limit = Limit(3, clock=clock)
+    for number in range(PLACES):
+        assert limit._place(1 + number * BUCKETS, clock.now) == 1 + number
+        limit._buckets.left[1 + number] = 0  # a full one would be given up for the next, which loses nothing
+    limit._buckets.left[1 : 1 + PLACES] = memoryview(array("d", [0, 1, 0, 2.5, 0, 1, 2, 0]))
+    assert limit._place(1 + PLACES * BUCKETS, clock.now) == 4
+    assert limit._left(4, clock.now) == 3
+    assert limit._place(1 + 2 * BUCKETS, clock.now) == 3
+
+
+def test_more_callers_than_there_are_buckets_are_all_answered():
     limit = Limit(1, clock=Clock())
-    assert limit.take("first").allowed
-    for number in range(MOST):
-        limit.take(str(number))
-    assert limit.take("first").allowed
-    assert not limit.take(str(MOST - 1)).allowed
+    assert all(limit.take(str(number)).allowed for number in range(2 * BUCKETS))
+    assert not limit.take(str(2 * BUCKETS - 1)).allowed
+
+
+def test_forked_processes_share_the_buckets():
+    limit = Limit(5, clock=Clock())
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            os._exit(limit.take("热线").left)
+        os.waitpid(child, 0)
+    assert limit.take("热线").left == 1
 
 
 ALONE = [

@@ -18,6 +18,7 @@ from models import store
 from models.disk import locked
 from triage.desk import model_folder
 from triage.letter import Letter
+from triage.register import book, keys
 
 LETTER = "包工头欠我们八个人四个月工资不给"
 WORDS = ["云岭机密", "欧阳清风", "13812345678", "110101199003071234", "sk-live-5e884898da", "%E4%BA%91", "u4e91"]
@@ -170,3 +171,13 @@ def test_too_few_open_files_are_named_at_the_start(tmp_path):
     done = subprocess.run([TRIAGE, "serve", "--port", "0"], preexec_fn=limit, capture_output=True, check=False, env=os.environ | {"TRIAGE_HOME": str(tmp_path)})
     assert done.returncode == 2
     assert "64 open files" in done.stderr.decode()
+
+
+def test_a_key_has_its_calls_once_for_all_workers(small_home, tmp_path):
+    home = shutil.copytree(small_home, tmp_path / "office")
+    _, text = keys.create(book.open_register(home, "", ""), "热线", "intake", "li")
+    with serving(home, tmp_path / "log", workers=2, TRIAGE_RATE_LIMIT="2") as service:
+        answers = [service.classify(LETTER, Authorization=f"Bearer {text}") for _ in range(12)]
+        told = [(status, headers["ratelimit"].partition(";t")[0]) for status, headers, _ in answers]
+    assert told[:3] == [(200, '"calls";r=1'), (200, '"calls";r=0'), (429, '"calls";r=0')]
+    assert [status for status, _ in told].count(200) <= 3  # one more after half a minute, on a slow machine

@@ -71,7 +71,7 @@ class Straight:
         self._front, self._access, self._work = front, access, work
         self._largest = min(SMALL, max_body)
         self._whole: deque[Call] = deque()  # whose bodies have come
-        self._now: Call
+        self._now: Call | None = None  # the one that is read
         self._busy = False
 
     def takes(self, cycle: RequestResponseCycle) -> bool:
@@ -114,16 +114,21 @@ class Straight:
     async def _turn(self) -> None:
         self._now = self._whole.popleft()
         await self._access.freshen()
+        self._work.hold()
         self._ask(self._now)
         while self._whole:
             self._now = self._whole.popleft()
             self._ask(self._now)
+        self._now = None
+        await self._work.settle()
 
     def _end(self, turn: asyncio.Task[None]) -> None:
         if turn.cancelled():  # the server ends at once
             return
-        if error := turn.exception():
+        error = turn.exception()
+        if error and self._now:
             self._fail(self._now, cast("Exception", error))
+        self._work.ended(None if self._now else error)
         self._go_on()
 
     def _ask(self, call: Call) -> None:

@@ -61,6 +61,18 @@ class Work:
         line.put(call)
         return call.done
 
+    def hold(self) -> None:
+        """Whoever calls this will call ``settle`` and ``ended`` in the same task: short calls that are handed in meanwhile need no turn of the loop of their own."""
+        self._short.hold()
+
+    async def settle(self) -> None:
+        """Decide what is short and waits."""
+        await self._short.turn()
+
+    def ended(self, error: BaseException | None) -> None:
+        """The task is over; ``error`` is what deciding ended with."""
+        self._short.ended(error)
+
     def end(self) -> None:
         """Take no more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -84,12 +96,12 @@ class Line:
         if not self._busy:
             self._go_on()
 
-    def _go_on(self) -> None:
-        self._busy = bool(self._calls)
-        if self._busy:
-            asyncio.get_running_loop().create_task(self._turn()).add_done_callback(self._end)
+    def hold(self) -> None:
+        """Let nobody begin a turn but the caller."""
+        self._busy, self._now = True, []
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
+        """Decide those who come now."""
         self._now = self._next()
         if self._now:
             self._settle(self._now, await self._decide(self._now))
@@ -106,10 +118,8 @@ class Line:
             room -= self._room if call.alone else self._size(call)
         return calls
 
-    def _end(self, turn: asyncio.Task[None]) -> None:
-        if turn.cancelled():  # the server ends at once
-            return
-        error = turn.exception()
+    def ended(self, error: BaseException | None) -> None:
+        """A turn is over, by an error or well; go on with those who wait."""
         if error and len(self._now) == 1:
             _answer(self._now[0], error=error)
         elif error:  # one of them failed: let each stand for itself
@@ -117,6 +127,15 @@ class Line:
                 call.alone = True
                 self._calls.appendleft(call)
         self._go_on()
+
+    def _go_on(self) -> None:
+        self._busy = bool(self._calls)
+        if self._busy:
+            asyncio.get_running_loop().create_task(self.turn()).add_done_callback(self._end)
+
+    def _end(self, turn: asyncio.Task[None]) -> None:
+        if not turn.cancelled():  # as when the server ends at once
+            self.ended(turn.exception())
 
     def _settle(self, calls: list[Call], answers: list[Any]) -> None:
         for call, answer in zip(calls, answers, strict=True):

@@ -121,7 +121,7 @@ def judgements(found: Judged, codes: NDArray[np.uint32], n_heads: int) -> list[J
     """What was judged of each letter, with the terms that stand in ``codes``. A term that is part of a stronger one of the same sign is told with it."""
     text, ends, known, places = codes.tobytes().decode("utf-32-le"), found.ends.tolist(), found.known.tolist(), found.places.tolist()
     scored = list(zip(found.labels.tolist(), found.chances.tolist(), strict=True))
-    begins, stops, moves = found.spans[:, :, 0].tolist(), found.spans[:, :, 1].tolist(), found.moves.tolist()
+    begins, stops, moves = found.begins.tolist(), found.stops.tolist(), found.moves.tolist()
     judged = []
     for row, (begin, end) in enumerate(pairwise(ends)):
         other = end - n_heads - 1

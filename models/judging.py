@@ -39,7 +39,7 @@ class Judged(NamedTuple):
 
     Scores are ``labels`` with their ``chances``, probabilities to four digits. Letter ``i`` has those from ``ends[i]`` to before ``ends[i + 1]``:
     its candidates, likeliest first, of which the one at ``places[i]`` is to be acted on; then the likeliest other label than this; then
-    each head's likeliest. ``spans`` (n_letters, limit, 2) say where in the codes the terms behind the label begin and end, 0 for none;
+    each head's likeliest. ``begins`` and ``stops`` (n_letters, limit) say where in the codes the terms behind the label stand, 0 for none;
     ``moves`` (n_letters, limit) how far they moved its log-odds.
     """
 
@@ -48,7 +48,8 @@ class Judged(NamedTuple):
     labels: NDArray[np.int64]
     chances: NDArray[np.float64]
     places: NDArray[np.int64]
-    spans: NDArray[np.int32]
+    begins: NDArray[np.int32]
+    stops: NDArray[np.int32]
     moves: NDArray[np.float64]
 
 
@@ -60,7 +61,8 @@ def _room(n_letters: int, most: int, limit: int) -> Judged:
         np.empty(n_letters * most, np.int64),
         np.empty(n_letters * most, np.float64),
         np.empty(n_letters, np.int64),
-        np.empty((n_letters, limit, 2), np.int32),
+        np.empty((n_letters, limit), np.int32),
+        np.empty((n_letters, limit), np.int32),
         np.empty((n_letters, limit)),
     )
 
@@ -97,6 +99,7 @@ def judge(words: tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]
         terms = behind(codes, rows, Asked(weights, first + choice[:, 0], worth), question.limit)
         n, out.places[row] = _scores(chances[0], question, choice[0], out.labels[end:], out.chances[end:])
         end += n
-        out.known[row], out.ends[row + 1], out.spans[row], out.moves[row] = rows.known[0], end, terms.spans[0], terms.moves[0]
+        out.known[row], out.ends[row + 1] = rows.known[0], end
+        out.begins[row], out.stops[row], out.moves[row] = terms.spans[0, :, 0], terms.spans[0, :, 1], terms.moves[0]
     np.round(out.chances[:end], 4, out.chances[:end])
-    return Judged(out.known, out.ends, out.labels[:end], out.chances[:end], out.places, out.spans, out.moves)
+    return Judged(out.known, out.ends, out.labels[:end], out.chances[:end], out.places, out.begins, out.stops, out.moves)

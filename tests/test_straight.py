@@ -184,7 +184,7 @@ def test_what_nobody_foresaw_is_answered_alike(small_desk):
     answers = []
     for straight in (True, False):
         way = Way(small_desk, straight)
-        way.app.state.straight._work = way.app.state.work = SimpleNamespace()
+        way.app.state.work.decide = None
         answers.append(way.asked(request()))
         assert way.figures.total("in_work") == 0
     assert answers[0] == answers[1]
@@ -196,6 +196,41 @@ def test_a_letter_that_cannot_be_decided_is_answered_alike(small_desk):
     answers = [Way(broken, straight).asked(request()) for straight in (True, False)]
     assert answers[0] == answers[1]
     assert answers[0][0][0] == 500
+
+
+@pytest.mark.parametrize("where", ["when it is read", "when it is decided"])
+def test_one_that_fails_harms_none_that_came_together_with_it(small_desk, where):
+    way, sizes = Way(small_desk, straight=True), []
+
+    def deciding(letters):
+        sizes.append(len(letters))
+        if where == "when it is decided" and any("坏" in letter.body for letter in letters):
+            raise ValueError
+        return small_desk.decide(letters)
+
+    picky = SimpleNamespace(version="x", taxonomy=small_desk.taxonomy, segmenter=small_desk.segmenter, decide=deciding)
+    taken = way.app.state.work.decide
+
+    def taking(desk, letters, render):
+        if where == "when it is read" and "坏" in letters[0].body:
+            raise ValueError
+        return taken(picky, letters, render)
+
+    way.app.state.work.decide = taking
+
+    async def asked(text):
+        async with way.connected() as (reader, writer):
+            await together.wait()
+            writer.write(request(json.dumps({"text": text})))
+            return (await asyncio.wait_for(answer(reader), 60))[0]
+
+    async def run():
+        return await asyncio.gather(*(asked(text) for text in ("路烂了没人修", "坏", "停水三天了", "工资一分没给")))
+
+    together = asyncio.Barrier(4)
+    assert asyncio.run(run()) == [200, 500, 200, 200]
+    assert way.figures.total("in_work") == 0
+    assert sum(sizes) >= 3
 
 
 @pytest.mark.parametrize("why", ["draining", "busy"])
@@ -280,7 +315,7 @@ def test_a_client_that_goes_away_gives_its_letters_up(small_desk):
         waiting.append(asyncio.get_running_loop().create_future())
         return waiting[0]
 
-    way.straight._work = SimpleNamespace(decide=decide)
+    way.app.state.work.decide = decide
     assert [line["status"] for line in closed(way, request())] == [CLOSED]
     assert waiting[0].cancelled()
     assert [way.figures.total(name) for name in ("in_work", "disconnects")] == [0, 1]

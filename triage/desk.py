@@ -8,6 +8,7 @@ import numpy as np
 
 from models import store
 from models.classifier import judgements
+from models.compiled import bare
 from models.errors import RefusedModelError
 from triage import readable, routing
 from triage.errors import ModelError
@@ -52,7 +53,7 @@ class Desk:
             model = stored.model
             category, purpose = model.head(CATEGORY), model.head(PURPOSE)
             self._question = model.asked(category, routing.desks(category.labels, taxonomy))
-            self._n_heads = len(model.heads)
+            self._bare_question, self._n_heads = bare(self._question), len(model.heads)
             self._names = [(code, taxonomy.categories[code].name, taxonomy.domain_of(code).name) for code in category.labels]
             self._thresholds = category.send_thresholds
             self._purposes, self._purpose = [(code, taxonomy.purposes[code].name) for code in purpose.labels], model.heads.index(purpose)
@@ -65,7 +66,7 @@ class Desk:
 
     def _read(self, letters: Sequence[Letter]) -> list[Decision]:
         texts, titled = _looked_at(letters)
-        words, judged, signs = self.segmenter.judged(*texts, titled, (TITLE_COUNTS, OPENING), self._question)
+        words, judged, signs = self.segmenter.judged(*texts, titled, (TITLE_COUNTS, OPENING), self._bare_question)
         findings = self.guards.read(*texts)
         decisions = []
         for letter, judgement, seen, found in zip(letters, judgements(judged, words, self._n_heads), signs.tolist(), findings, strict=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.compiled import bare
 from models.features import Words
 from triage.errors import TaxonomyError
 from triage.taxonomy import DATA
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.judging import Judged, Question
+    from models.compiled import Bare
+    from models.judging import Judged
     from triage.segment import Tree
 
 DICTIONARY = "dictionary.txt"
@@ -30,6 +32,7 @@ class Segmenter:
 
     def __init__(self, dictionary: Path = DATA / DICTIONARY) -> None:
         self._tree = _tree(read_dictionary(dictionary))
+        self._bare_tree = bare(self._tree)
         self.checksum = hashlib.sha256(dictionary.read_bytes()).hexdigest()
 
     def words(self, codes: NDArray[np.uint32], bounds: NDArray[np.int64]) -> Words:
@@ -42,12 +45,12 @@ class Segmenter:
         return Words(*segment(codes, bounds, self._tree))
 
     def judged(
-        self, codes: NDArray[np.uint32], bounds: NDArray[np.int64], titled: NDArray[np.bool_], weights: tuple[int, int], question: Question
+        self, codes: NDArray[np.uint32], bounds: NDArray[np.int64], titled: NDArray[np.bool_], weights: tuple[int, int], question: Bare
     ) -> tuple[NDArray[np.uint32], Judged, NDArray[np.int64]]:
         """What a model says of the words of normalised letters, joined: see ``triage.reading``."""
         from triage.reading import judged
 
-        return judged(codes, bounds, titled, weights, self._tree, question)
+        return judged(codes, bounds, titled, weights, self._bare_tree, question)
 
     def cut(self, texts: Sequence[str]) -> Words:
         """The words of normalised texts, each character once."""

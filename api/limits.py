@@ -51,7 +51,7 @@ class Limit:
         ([True, True, False], 1)
         """
         now = self._clock()
-        place = self._place(hash(who) | 1, now)  # the same in processes that are forked from one; 0 is nobody's
+        place = self._place(hash(who) or 1, now)  # the same in processes that are forked from one; 0 is nobody's
         left = self._left(place, now)
         allowed = left >= 1
         left -= allowed

@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
     Marks = NDArray[np.int32]
 
-FILL, CLAUSE_END, BEGINS_WORD, BEGINS_UNIT = (
-    1,
-    2,
-    4,
-    8,
-)  # what a character is: one that may stand inside a word, the end of a clause, where a word or a unit may begin
+# What a character may be: one that stands inside a word, the end of a clause, the first of a word, the first of a unit.
+FILL, CLAUSE_END, BEGINS_WORD, BEGINS_UNIT = 1, 2, 4, 8
 TELLS, BLAMES = 1, 2  # why a letter is worth a closer look: by itself, or if it names a unit
 QUALIFIES, SPARES = 4, 8  # words that count away from units too: in a letter that tells, or for the units of their clause
 
